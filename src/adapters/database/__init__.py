@@ -1,0 +1,1 @@
+"""SQLite through aiosqlite and PostgreSQL through asyncpg, both by SQLAlchemy."""

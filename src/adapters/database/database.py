@@ -1,0 +1,85 @@
+"""A database: its engines, its plain sessions and its units of work."""
+
+from collections.abc import AsyncGenerator, Callable
+from datetime import datetime
+from typing import Self
+
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from ..clock import system_clock
+from ..transaction import Mode
+from .engines import PoolSettings, create_engines
+from .plain_session import OneTaskSession, session_block, session_door
+from .unit_of_work import DatabaseUnitOfWork
+
+
+class Database:
+    """One for each process and event loop; nothing is connected before it is used. Close it with `aclose`.
+
+    `url` begins with `sqlite+aiosqlite:` (a file, or `sqlite+aiosqlite:///:memory:`) or `postgresql+asyncpg:`;
+    any other raises `ValueError`. `echo` logs every statement with its parameters.
+
+        async with database.session() as session:                # a script
+            ...
+        async def route(session: Annotated[AsyncSession, Depends(database.session, scope="function")]):
+            ...
+
+    Both commit on success, before the response is sent, roll back on any error and always close.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool: PoolSettings | None = None,
+        echo: bool = False,
+        clock: Callable[[], datetime] = system_clock,
+    ) -> None:
+        self.url = make_url(url)
+        self.clock = clock
+        self.pool_settings = pool or PoolSettings()
+        self.engines = create_engines(self.url, self.pool_settings, echo=echo)
+        self._sessions = {
+            mode: async_sessionmaker(
+                engine,
+                class_=OneTaskSession,
+                expire_on_commit=False,  # attributes read after a commit must not need the database
+                close_resets_only=False,  # a session used after its block says so, instead of leaking a connection
+            )
+            for mode, engine in self.engines.by_mode.items()
+        }
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.url.get_backend_name()
+
+    def unit_of_work(self) -> DatabaseUnitOfWork:
+        return DatabaseUnitOfWork(self)
+
+    # No parameters: as a dependency, FastAPI would offer them to every client as query parameters.
+    @session_door
+    async def session(self) -> AsyncGenerator[AsyncSession, None]:
+        """A session that may write; see `session_block` for what it promises."""
+        async with session_block(self._sessions[Mode.WRITING](), self) as session:
+            yield session
+
+    @session_door
+    async def reader(self) -> AsyncGenerator[AsyncSession, None]:
+        """The twin of `session` for reads: no BEGIN, and on SQLite no waiting for the writer."""
+        async with session_block(self._sessions[Mode.READING](), self) as session:
+            yield session
+
+    def checked_out(self) -> int:
+        """How many connections are in use."""
+        return sum(engine.pool.checkedout() for engine in self.engines.pools)  # type: ignore[attr-defined]
+
+    async def aclose(self) -> None:
+        await self.engines.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()

@@ -1,0 +1,177 @@
+"""The engines of one database: one for each way in which a block uses it."""
+
+import json
+import sqlite3
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+
+from ..transaction import Mode
+from . import postgres, sqlite
+from .failed_statements import remember_failed_statements
+
+_BEGIN = "steward_begin"
+_IDLE_BEFORE_PING = 2.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """Times in seconds. `size` is the number of connections, of readers on a SQLite file (it has one writer)."""
+
+    size: int = 16
+    wait: float = 2.0
+    connect: float = 3.0
+    statement: float = 5.0
+    busy: float = 2.0
+
+
+@dataclass(slots=True)
+class Engines:
+    """`anchor` keeps a database in memory alive while its only pooled connection is replaced."""
+
+    by_mode: dict[Mode, AsyncEngine]
+    pools: tuple[AsyncEngine, ...]
+    closing_apart: postgres.ClosingApart
+    anchor: sqlite3.Connection | None = None
+
+    async def close(self) -> None:
+        for engine in self.pools:
+            await engine.dispose()
+        await self.closing_apart.wait()
+        if self.anchor is not None:
+            self.anchor.close()
+
+
+def create_engines(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+    """Nothing is connected yet. Raises `ValueError` for a URL of another driver."""
+    if url.drivername == "postgresql+asyncpg":
+        return _postgres(url, pool, echo=echo)
+    if url.drivername == "sqlite+aiosqlite":
+        return _sqlite_memory(url, pool, echo=echo) if sqlite.is_in_memory(url) else _sqlite_file(url, pool, echo=echo)
+    raise ValueError(f"The URL must begin with sqlite+aiosqlite: or postgresql+asyncpg:, not {url.drivername}:")
+
+
+def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+    closing_apart = postgres.ClosingApart()
+    arguments = postgres.connect_arguments(
+        closing_apart, connect_timeout=pool.connect, statement_timeout=pool.statement
+    )
+    engine = _create(url, arguments, size=pool.size, wait=pool.wait, echo=echo)
+    _ping_after_idling(engine.sync_engine)
+    return Engines(
+        {
+            Mode.WRITING: engine,
+            # Without BEGIN and COMMIT a read is one round trip instead of three.
+            Mode.READING: engine.execution_options(isolation_level="AUTOCOMMIT"),
+            Mode.SNAPSHOT: engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+        },
+        (engine,),
+        closing_apart,
+    )
+
+
+def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+    assert url.database is not None
+    if not url.database.startswith("file:"):
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    # A pool of one is the queue of the writers: waiting there is fair and can be cancelled, and is three times as
+    # fast as waiting in SQLite's busy handler, which sleeps.
+    writer = _create(url, _sqlite_arguments(url.database, pool), size=1, wait=pool.wait, echo=echo)
+    reader = _create(
+        url, _sqlite_arguments(url.database, pool, read_only=True), size=pool.size, wait=pool.wait, echo=echo
+    )
+    _begin_by_hand(writer.sync_engine)
+    _begin_by_hand(reader.sync_engine)
+    return Engines(
+        {
+            # Begin as a writer at once: a transaction that reads first and writes later fails with SQLITE_BUSY
+            # whenever another has written between, whatever the busy timeout says.
+            Mode.WRITING: writer.execution_options(**{_BEGIN: ("BEGIN IMMEDIATE",)}),
+            Mode.READING: reader,
+            Mode.SNAPSHOT: reader.execution_options(**{_BEGIN: ("BEGIN",)}),
+        },
+        (writer, reader),
+        postgres.ClosingApart(),
+    )
+
+
+def _sqlite_memory(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+    # A named shared cache, so that the database outlives its connection, and a pool of one, because connections on
+    # a shared cache fail with "table is locked" instead of waiting.
+    name = f"file:steward-{uuid.uuid4().hex}?mode=memory&cache=shared"
+    engine = _create(url, _sqlite_arguments(name, pool), size=1, wait=pool.wait, echo=echo)
+    _begin_by_hand(engine.sync_engine)
+    read_only, read_write = "PRAGMA query_only = ON", "PRAGMA query_only = OFF"
+    return Engines(
+        {
+            Mode.WRITING: engine.execution_options(**{_BEGIN: (read_write, "BEGIN IMMEDIATE")}),
+            Mode.READING: engine.execution_options(**{_BEGIN: (read_only,)}),
+            Mode.SNAPSHOT: engine.execution_options(**{_BEGIN: (read_only, "BEGIN")}),
+        },
+        (engine,),
+        postgres.ClosingApart(),
+        anchor=sqlite3.connect(name, uri=True, check_same_thread=False),
+    )
+
+
+def _sqlite_arguments(database: str, pool: PoolSettings, *, read_only: bool = False) -> dict[str, Any]:
+    return {"async_creator_fn": sqlite.connector(database, read_only=read_only, busy_timeout=pool.busy)}
+
+
+def _create(url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo: bool) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        connect_args=arguments,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=wait,
+        pool_recycle=1800,
+        echo=echo,
+        hide_parameters=not echo,  # an error's text ends up in logs
+        json_serializer=_to_json,
+    )
+    remember_failed_statements(engine.sync_engine)
+    return engine
+
+
+def _to_json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _begin_by_hand(engine: Engine) -> None:
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        for statement in connection.get_execution_options().get(_BEGIN, ()):
+            connection.exec_driver_sql(statement)
+
+
+def _ping_after_idling(engine: Engine) -> None:
+    """Ask a connection that has idled whether it is still there.
+
+    Asking at each checkout (`pool_pre_ping`) costs a small transaction two fifths of its time; this costs a busy
+    pool nothing, and survives a restart of the server all the same.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def stamp(_: Any, entry: ConnectionPoolEntry) -> None:
+        entry.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def ping(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
+        idle_since = entry.info.pop("idle_since", None)
+        if idle_since is None or time.monotonic() - idle_since < _IDLE_BEFORE_PING:
+            return
+        try:
+            alive = engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error:
+            alive = False
+        if not alive:
+            raise InvalidatePoolError

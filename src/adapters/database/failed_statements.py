@@ -1,0 +1,67 @@
+"""Promise 9 on the level of connections: a failed statement is not forgotten, whoever swallows its error.
+
+After a failed statement PostgreSQL answers COMMIT with ROLLBACK, and neither asyncpg nor SQLAlchemy says so: the
+caller believes a commit that was none. SQLite would commit what came before. With these listeners both refuse.
+pgjdbc does the same since 42.2.11 (pgjdbc issue 1697).
+"""
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
+
+from ...domain.errors import TransactionAborted
+
+_FAILURE = "steward_failure"
+
+
+def remember_failed_statements(engine: Engine) -> None:
+    """Install the listeners; those for cancellation only where the driver survives one (aiosqlite)."""
+    event.listen(engine, "handle_error", _remember)
+    event.listen(engine, "before_cursor_execute", _refuse_statement)
+    event.listen(engine, "commit", _refuse_commit)
+    event.listen(engine, "begin", _forget)
+    event.listen(engine, "rollback", _forget)
+    event.listen(engine, "rollback_savepoint", _forget_unless_cancelled)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "handle_error", _keep_connection)
+
+
+def _remember(context: ExceptionContext) -> None:
+    connection = context.connection
+    if connection is not None and not connection.closed and not connection.invalidated:
+        connection.info[_FAILURE] = context.original_exception
+
+
+def _keep_connection(context: ExceptionContext) -> None:
+    # SQLAlchemy takes a cancellation for a lost connection. Our aiosqlite connection has run the call to its end, so
+    # it is whole; dropping it would drop an in-memory database with it. Never do this on asyncpg: its protocol is
+    # still in the middle of the statement, and later commits on such a connection are lost.
+    if isinstance(context.original_exception, asyncio.CancelledError):
+        context.is_disconnect = False
+
+
+def _refuse_statement(
+    connection: Connection, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
+) -> None:
+    failure = connection.info.get(_FAILURE)
+    if failure is not None and not statement.startswith("ROLLBACK TO"):
+        raise TransactionAborted("The transaction had failed and can only be rolled back") from failure
+
+
+def _refuse_commit(connection: Connection) -> None:
+    failure = connection.info.get(_FAILURE)
+    if failure is not None:
+        raise TransactionAborted("A statement of this transaction had failed: nothing is committed") from failure
+
+
+def _forget(connection: Connection, *_: object) -> None:
+    if not connection.invalidated:
+        connection.info.pop(_FAILURE, None)
+
+
+def _forget_unless_cancelled(connection: Connection, *_: object) -> None:
+    # An interrupted statement has rolled the whole transaction back on SQLite: no savepoint is left to go on from.
+    if not connection.invalidated and isinstance(connection.info.get(_FAILURE), Exception):
+        connection.info.pop(_FAILURE)

@@ -1,0 +1,163 @@
+"""Everything that is odd about SQLite and aiosqlite, each line with its reason."""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from functools import partial
+from typing import Any, Self, TypeVar
+
+import aiosqlite
+from sqlalchemy import URL
+
+Result = TypeVar("Result")
+
+
+class UntornConnection(aiosqlite.Connection):
+    """A connection each of whose calls is run to its end, also when the task that waits for it is cancelled.
+
+    aiosqlite leaves the call running in its thread and the task goes on: the statement stays open and holds the
+    write lock until the garbage collector comes by (aiosqlite issue 259). Here a cancelled statement is interrupted,
+    its end awaited, and the cancellation raised after it. SQLite rolls the whole transaction back when a writing
+    statement is interrupted, so whoever is above must not go on: see `failed_statements`.
+    """
+
+    async def _execute(self, fn: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
+        return await self._to_its_end(partial(fn, *args, **kwargs), interrupt=False)
+
+    async def _to_its_end(self, call: Callable[[], Result], *, interrupt: bool) -> Result:
+        if not self._running or self._connection is None:
+            raise ValueError("Connection closed")
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._tx.put_nowait((done, call))
+        cancelled: asyncio.CancelledError | None = None
+        while not done.done():
+            try:
+                await asyncio.shield(done)
+            except asyncio.CancelledError as error:
+                cancelled = cancelled or error
+                if interrupt and self._connection is not None:
+                    self._connection.interrupt()
+            except BaseException:
+                break
+        if cancelled is not None:
+            done.exception()  # whatever became of it, the caller has gone
+            raise cancelled
+        return done.result()
+
+    def cursor(self) -> "WholeCursor":  # type: ignore[override]
+        return WholeCursor(self)
+
+    async def rollback(self) -> None:
+        # SQLAlchemy rolls back whenever a connection returns to the pool: no need to ask the thread for nothing.
+        if self._connection is not None and self._connection.in_transaction:
+            await super().rollback()
+
+
+class WholeCursor:
+    """A cursor that executes and fetches in one call, so that no statement is ever left half read.
+
+    A SELECT or a RETURNING that is left half read keeps its lock. All rows are held in memory, also for what
+    SQLAlchemy streams.
+    """
+
+    arraysize = 1
+
+    def __init__(self, connection: UntornConnection) -> None:
+        self._connection = connection
+        self._rows: deque[Any] = deque()
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Iterable[Any] = ()) -> "WholeCursor":
+        return await self._run(lambda cursor: cursor.execute(sql, parameters))  # type: ignore[arg-type]
+
+    async def executemany(self, sql: str, parameters: Iterable[Iterable[Any]]) -> "WholeCursor":
+        return await self._run(lambda cursor: cursor.executemany(sql, parameters))  # type: ignore[arg-type]
+
+    async def _run(self, statement: Callable[[sqlite3.Cursor], object]) -> "WholeCursor":
+        connection = self._connection._conn  # noqa: SLF001 - what aiosqlite's own cursor uses
+
+        def call() -> list[Any]:
+            cursor = connection.cursor()
+            try:
+                statement(cursor)
+                self.description = cursor.description
+                rows = cursor.fetchall() if cursor.description else []
+                self.rowcount = cursor.rowcount
+                self.lastrowid = cursor.lastrowid
+                return rows
+            finally:
+                cursor.close()
+
+        self._rows = deque(await self._connection._to_its_end(call, interrupt=True))  # noqa: SLF001
+        return self
+
+    async def fetchone(self) -> Any:
+        return self._rows.popleft() if self._rows else None
+
+    async def fetchmany(self, size: int | None = None) -> list[Any]:
+        wanted = self.arraysize if size is None else size
+        return [self._rows.popleft() for _ in range(min(wanted, len(self._rows)))]
+
+    async def fetchall(self) -> list[Any]:
+        rows = list(self._rows)
+        self._rows.clear()
+        return rows
+
+    def __aiter__(self) -> "WholeCursor":
+        return self
+
+    async def __anext__(self) -> Any:
+        if not self._rows:
+            raise StopAsyncIteration
+        return self._rows.popleft()
+
+    async def close(self) -> None:
+        self._rows.clear()
+
+
+def is_in_memory(url: URL) -> bool:
+    return url.database in (None, "", ":memory:")
+
+
+def connector(database: str, *, read_only: bool, busy_timeout: float) -> Callable[..., Awaitable[Any]]:
+    """What opens a connection for SQLAlchemy (`async_creator_fn`). `busy_timeout` is in seconds."""
+
+    def connect() -> sqlite3.Connection:
+        # isolation_level None: no BEGIN of the driver's own. Its default never begins for a SELECT, so that a
+        # read-modify-write loses updates, and breaks SAVEPOINT.
+        connection = sqlite3.connect(
+            database,
+            uri=database.startswith("file:"),
+            isolation_level=None,
+            check_same_thread=False,
+            timeout=busy_timeout,
+        )
+        try:
+            for pragma in _pragmas(read_only=read_only):
+                connection.execute(pragma).close()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def open_connection(*_: object, **__: object) -> Awaitable[Any]:
+        connection = UntornConnection(connect, iter_chunk_size=64)
+        # A connection that nobody closed must not keep the process from ending.
+        connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does for connections it opens itself
+        return connection
+
+    return open_connection
+
+
+def _pragmas(*, read_only: bool) -> Iterator[str]:
+    yield "PRAGMA journal_mode = WAL"  # readers and the writer do not wait for each other
+    yield "PRAGMA synchronous = FULL"  # NORMAL may lose acknowledged commits when the power fails
+    yield "PRAGMA foreign_keys = ON"  # off by default
+    if read_only:
+        yield "PRAGMA query_only = ON"

@@ -1,0 +1,92 @@
+"""The tables. CHECK constraints repeat the domain's invariants; unique constraints decide races.
+
+A change here needs a migration; a test holds that both agree.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeEngine
+
+from .types import UtcDateTime
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _big_integer() -> TypeEngine[int]:
+    # Only a column whose type reads INTEGER becomes SQLite's 64-bit rowid.
+    return BigInteger().with_variant(Integer, "sqlite")
+
+
+def _text(length: int | None = None) -> TypeEngine[str]:
+    """Text that sorts by code point everywhere: PostgreSQL would sort by the locale of the machine."""
+    plain = String(length) if length else Text()
+    return plain.with_variant(String(length, collation="C") if length else Text(collation="C"), "postgresql")
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _big_integer(), Identity(), primary_key=True),
+    Column("username", _text(64), nullable=False),
+    # What makes two names one and the same, folded by the domain: databases fold ASCII, or by their locale.
+    # Its constraint is created before the one on email: PostgreSQL reports the oldest of several violated.
+    Column("username_key", _text(), nullable=False),
+    Column("email", _text(254), nullable=False),
+    Column("email_key", _text(), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("is_active", Boolean(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+    Column("version", _big_integer(), nullable=False),
+    Column("password_hash", String(255)),
+    UniqueConstraint("username_key"),
+    UniqueConstraint("email_key"),
+    CheckConstraint("length(username) BETWEEN 3 AND 64", name="username_length"),
+    CheckConstraint("length(email) BETWEEN 3 AND 254", name="email_length"),
+    CheckConstraint("role IN ('member', 'admin')", name="role_known"),
+    CheckConstraint("version >= 1", name="version_positive"),
+    sqlite_autoincrement=True,  # without it SQLite gives the highest id again after a delete
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("id", _big_integer(), Identity(), primary_key=True),
+    Column("owner_id", _big_integer(), ForeignKey("users.id"), nullable=False),
+    Column("name", _text(200), nullable=False),
+    Column("description", Text()),
+    Column("quantity", Integer(), nullable=False),
+    # JSON, not JSONB: members come back in the order, and numbers with the digits, that they were sent with.
+    Column("attributes", JSON(), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("updated_at", UtcDateTime(), nullable=False),
+    Column("version", _big_integer(), nullable=False),
+    Index(None, "owner_id", "id"),
+    CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
+    CheckConstraint("description IS NULL OR length(description) <= 10000", name="description_length"),
+    CheckConstraint("quantity BETWEEN 0 AND 2147483647", name="quantity_range"),
+    CheckConstraint("version >= 1", name="version_positive"),
+    sqlite_autoincrement=True,
+)

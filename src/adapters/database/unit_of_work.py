@@ -1,0 +1,115 @@
+"""The unit of work on a `Database`."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Executable, Result
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from ...domain.errors import StewardError
+from ..transaction import Mode
+from ..unit_of_work import BlockUnitOfWork
+from .error_translation import translate
+from .items import DatabaseItems
+from .users import DatabaseUsers
+
+if TYPE_CHECKING:
+    from .database import Database
+
+
+class DatabaseUnitOfWork(BlockUnitOfWork):
+    def __init__(self, database: "Database") -> None:
+        transaction = DatabaseTransaction(database)
+        super().__init__(database, transaction, database.clock)
+        self.users = DatabaseUsers(self, transaction)
+        self.items = DatabaseItems(self, transaction)
+
+
+class DatabaseTransaction:
+    """Owns the session of one outermost block after the other."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+        self._session: AsyncSession | None = None
+        self._savepoints: list[AsyncSessionTransaction] = []
+
+    async def begin(self, mode: Mode) -> None:
+        self._session = self._new_session(mode)
+        if mode is Mode.WRITING:
+            try:
+                await self._session.connection()
+            except Exception as error:
+                raise _translated(error) from error
+
+    async def commit(self) -> None:
+        try:
+            await self._open_session().commit()
+        except Exception as error:
+            raise _translated(error, committing=True) from error
+
+    async def end(self) -> None:
+        self._savepoints.clear()
+        session, self._session = self._session, None
+        if session is None:
+            return
+        try:
+            await session.close()  # rolls back
+        except Exception:  # the connection was lost, and with it the transaction
+            await session.invalidate()
+
+    async def savepoint(self) -> None:
+        try:
+            self._savepoints.append(await self._open_session().begin_nested())
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def release_savepoint(self) -> None:
+        try:
+            await self._savepoints.pop().commit()
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def roll_back_savepoint(self) -> None:
+        try:
+            await self._savepoints.pop().rollback()
+        except Exception as error:
+            raise _translated(error) from error
+
+    async def pin_snapshot(self) -> None:
+        """Between two statements of a reading block nothing is held, so its connection is changed for one inside a
+        transaction; there are never two."""
+        await self.end()
+        self._session = self._new_session(Mode.SNAPSHOT)
+
+    async def unpin_snapshot(self) -> None:
+        await self.end()
+        self._session = self._new_session(Mode.READING)
+
+    async def execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        *,
+        foreign_key: StewardError | None = None,
+    ) -> Result[Any]:
+        """Run one statement; `foreign_key` is what it means if a foreign key says no."""
+        try:
+            return await self._open_session().execute(statement, parameters)
+        except Exception as error:
+            raise _translated(error, foreign_key=foreign_key) from error
+
+    def _new_session(self, mode: Mode) -> AsyncSession:
+        return AsyncSession(
+            self._database.engines.by_mode[mode],
+            expire_on_commit=False,
+            close_resets_only=False,
+            autoflush=False,
+        )
+
+    def _open_session(self) -> AsyncSession:
+        assert self._session is not None, "the unit of work guards against this"
+        return self._session
+
+
+def _translated(error: Exception, *, foreign_key: StewardError | None = None, committing: bool = False) -> Exception:
+    return translate(error, foreign_key=foreign_key, committing=committing) or error

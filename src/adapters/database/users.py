@@ -1,0 +1,183 @@
+"""Users in a database. Statements are built once; rows become entities by position."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from ...domain.errors import Conflict, EmailTaken, UsernameTaken, UserNotFound, UserOwnsItems, VersionMismatch
+from ...domain.users import MAX_ID, NewUser, PasswordHash, Role, User, UserId, email_key, username_key
+from ..guards import Guard, reads, writes
+from .tables import users
+
+if TYPE_CHECKING:
+    from .unit_of_work import DatabaseTransaction
+
+_columns = (
+    users.c.id,
+    users.c.username,
+    users.c.email,
+    users.c.role,
+    users.c.is_active,
+    users.c.created_at,
+    users.c.updated_at,
+    users.c.version,
+    users.c.password_hash,
+)
+_get = select(*_columns).where(users.c.id == bindparam("id"))
+_get_for_update = _get.with_for_update()  # SQLite has no such thing, and no need: one unit writes at a time
+_find = select(*_columns).where(users.c.username_key == bindparam("username_key"))
+_page = select(*_columns).order_by(users.c.id.desc()).limit(bindparam("limit"))
+_page_before = _page.where(users.c.id < bindparam("before"))
+_any = select(users.c.id).limit(1)
+_taken = select(users.c.username_key).where(
+    users.c.id != bindparam("but"),
+    (users.c.username_key == bindparam("username_key")) | (users.c.email_key == bindparam("email_key")),
+)
+_add = insert(users).returning(users.c.id)
+_add_many = insert(users).returning(users.c.id, sort_by_parameter_order=True)
+_save = (
+    update(users)
+    .where(users.c.id == bindparam("key"), users.c.version == bindparam("made_from"))
+    .values(
+        {
+            column: bindparam(column)
+            for column in (
+                "username",
+                "username_key",
+                "email",
+                "email_key",
+                "role",
+                "is_active",
+                "updated_at",
+                "password_hash",
+            )
+        }
+    )
+    .values(version=users.c.version + 1)
+    .returning(users.c.version)
+)
+_delete = (
+    delete(users).where(users.c.id == bindparam("key"), users.c.version == bindparam("made_from")).returning(users.c.id)
+)
+
+
+class DatabaseUsers:
+    def __init__(self, unit: Guard, transaction: "DatabaseTransaction") -> None:
+        self.unit = unit
+        self._transaction = transaction
+
+    @writes
+    async def add(self, new: NewUser, *, at: datetime) -> User:
+        row = _new_row(new, at)
+        await self._refuse_taken(row["username_key"], row["email_key"])
+        user_id = (await self._transaction.execute(_add, row)).scalar_one()
+        return User(user_id, new.username, new.email, new.role, True, at, at, 1, new.password_hash)
+
+    @writes
+    async def add_many(self, new: Sequence[NewUser], *, at: datetime) -> list[UserId]:
+        if not new:
+            return []
+        result = await self._transaction.execute(_add_many, [_new_row(each, at) for each in new])
+        return list(result.scalars())
+
+    @reads
+    async def get(self, user_id: UserId, *, for_update: bool = False) -> User:
+        if not 1 <= user_id <= MAX_ID:
+            raise UserNotFound(user_id)
+        statement = _get_for_update if for_update else _get
+        row = (await self._transaction.execute(statement, {"id": user_id})).one_or_none()
+        if row is None:
+            raise UserNotFound(user_id)
+        return _user(row)
+
+    @reads
+    async def find(self, username: str) -> User | None:
+        result = await self._transaction.execute(_find, {"username_key": username_key(username)})
+        row = result.one_or_none()
+        return None if row is None else _user(row)
+
+    @reads
+    async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
+        if before is None:
+            result = await self._transaction.execute(_page, {"limit": limit})
+        else:
+            result = await self._transaction.execute(_page_before, {"limit": limit, "before": before})
+        return [_user(row) for row in result]
+
+    @reads
+    async def is_empty(self) -> bool:
+        return (await self._transaction.execute(_any)).one_or_none() is None
+
+    @writes
+    async def save(self, user: User, *, named: int | None = None) -> None:
+        row: dict[str, Any] = {
+            "key": user.id,
+            "made_from": user.version,
+            "username": user.username,
+            "username_key": username_key(user.username),
+            "email": user.email,
+            "email_key": email_key(user.email),
+            "role": user.role.value,
+            "is_active": user.is_active,
+            "updated_at": user.updated_at,
+            "password_hash": user.password_hash and user.password_hash.value,
+        }
+        await self._refuse_taken(row["username_key"], row["email_key"], but=user.id)
+        version = (await self._transaction.execute(_save, row)).scalar_one_or_none()
+        if version is None:
+            raise Conflict if named is None else VersionMismatch
+        user.version = version
+
+    @writes
+    async def delete(self, user: User, *, named: int | None = None) -> None:
+        result = await self._transaction.execute(
+            _delete, {"key": user.id, "made_from": user.version}, foreign_key=UserOwnsItems(user.id)
+        )
+        if result.scalar_one_or_none() is None:
+            raise Conflict if named is None else VersionMismatch
+
+    async def _refuse_taken(self, username: str, email: str, but: UserId | None = None) -> None:
+        """If name and address are both taken, the databases would report different ones: look first.
+
+        The unique constraints still decide races.
+        """
+        result = await self._transaction.execute(
+            _taken, {"username_key": username, "email_key": email, "but": but or 0}
+        )
+        taken = list(result.scalars())
+        if username in taken:
+            raise UsernameTaken
+        if taken:
+            raise EmailTaken
+
+
+def _new_row(new: NewUser, at: datetime) -> dict[str, Any]:
+    return {
+        "username": new.username,
+        "username_key": username_key(new.username),
+        "email": new.email,
+        "email_key": email_key(new.email),
+        "role": new.role.value,
+        "is_active": True,
+        "created_at": at,
+        "updated_at": at,
+        "version": 1,
+        "password_hash": new.password_hash and new.password_hash.value,
+    }
+
+
+def _user(row: Any) -> User:
+    user_id, username, email, role, is_active, created_at, updated_at, version, password_hash = row
+    return User(
+        user_id,
+        username,
+        email,
+        Role(role),
+        is_active,
+        created_at,
+        updated_at,
+        version,
+        None if password_hash is None else PasswordHash(password_hash),
+    )

@@ -1,0 +1,36 @@
+"""Alembic's entry: run by `steward.adapters.database.schema`, and by the `alembic` command for a new revision."""
+
+import asyncio
+import os
+
+from alembic import context
+from sqlalchemy import Connection
+from steward.adapters.database.tables import metadata
+
+
+def run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,  # SQLite cannot alter a column: Alembic copies the table
+        compare_type=True,
+        compare_server_default=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _from_the_command_line() -> None:
+    from steward.adapters.database.database import Database
+
+    async with (
+        Database(os.environ["STEWARD_DATABASE_URL"]) as database,
+        database.engines.pools[0].connect() as connection,
+    ):
+        await connection.run_sync(run)
+
+
+if (given := context.config.attributes.get("connection")) is not None:
+    run(given)
+else:
+    asyncio.run(_from_the_command_line())

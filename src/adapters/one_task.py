@@ -1,0 +1,30 @@
+"""Who is inside right now: a transaction is used by one task at a time."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class OneTask:
+    """Not a lock: whoever finds it taken is refused by the caller, not made to wait."""
+
+    def __init__(self) -> None:
+        self.occupant: asyncio.Task[object] | None = None
+        self._left: asyncio.Future[None] | None = None
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        self.occupant = asyncio.current_task()
+        try:
+            yield
+        finally:
+            self.occupant = None
+            if self._left is not None:
+                self._left.set_result(None)
+                self._left = None
+
+    async def until_left(self) -> None:
+        while self.occupant is not None:
+            if self._left is None:
+                self._left = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._left)

@@ -1,0 +1,101 @@
+"""What a repository promises. Ports: the adapters carry the tricks.
+
+Every method may raise `NotInTransaction` (no block is open), `ConcurrentUse`, `TransactionAborted` (an earlier
+statement failed) and a `StorageError`; every method that writes raises `ReadOnly` inside `reading()`. Entities that
+come out are the caller's own: changing one changes nothing that is stored until it is saved.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from .items import Item, ItemId, NewItem, OwnedItem
+from .users import NewUser, User, UserId
+
+
+class UserRepository(Protocol):
+    async def add(self, new: NewUser, *, at: datetime) -> User:
+        """Store a new user, active, as version 1.
+
+        Raises `UsernameTaken`, else `EmailTaken`: if both are taken the name is reported.
+        """
+        ...
+
+    async def add_many(self, new: Sequence[NewUser], *, at: datetime) -> list[UserId]:
+        """Store many, and return their ids in the same order. Raises as `add`."""
+        ...
+
+    async def get(self, user_id: UserId, *, for_update: bool = False) -> User:
+        """Raises `UserNotFound`. `for_update` holds off whoever would change or refer to the user until this unit
+        has ended."""
+        ...
+
+    async def find(self, username: str) -> User | None:
+        """By username; case and Unicode variants are one and the same user."""
+        ...
+
+    async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
+        """At most `limit` users with ids below `before`, the newest id first."""
+        ...
+
+    async def is_empty(self) -> bool: ...
+
+    async def save(self, user: User, *, named: int | None = None) -> None:
+        """Store a changed user if its version is still the stored one, and raise the version by one, here too.
+
+        If that version is gone: `VersionMismatch` when the caller had `named` a version, else `Conflict`.
+        Raises `UsernameTaken`, else `EmailTaken`.
+        """
+        ...
+
+    async def delete(self, user: User, *, named: int | None = None) -> None:
+        """Raises as `save` if the version is gone, and `UserOwnsItems`."""
+        ...
+
+
+class ItemRepository(Protocol):
+    async def add(self, new: NewItem, *, at: datetime) -> Item:
+        """Store a new item as version 1. Raises `UnknownOwner`."""
+        ...
+
+    async def add_many(self, new: Sequence[NewItem], *, at: datetime) -> list[ItemId]:
+        """Store many, and return their ids in the same order. Raises `UnknownOwner`."""
+        ...
+
+    async def get(self, item_id: ItemId) -> Item:
+        """Raises `ItemNotFound`."""
+        ...
+
+    async def get_with_owner(self, item_id: ItemId) -> OwnedItem:
+        """Raises `ItemNotFound`. One statement."""
+        ...
+
+    async def page(self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int) -> list[Item]:
+        """At most `limit` items with ids below `before`, the newest id first; of one owner, or of all."""
+        ...
+
+    async def page_with_owner(
+        self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int
+    ) -> list[OwnedItem]:
+        """As `page`, each with its owner. One statement, whatever the length."""
+        ...
+
+    async def save(self, item: Item, *, named: int | None = None) -> None:
+        """Store a changed item if its version is still the stored one, and raise the version by one, here too.
+
+        If that version is gone: `VersionMismatch` when the caller had `named` a version, else `Conflict`.
+        Raises `UnknownRecipient` if the owner it was handed to is gone.
+        """
+        ...
+
+    async def delete(self, item: Item, *, named: int | None = None) -> None:
+        """Raises as `save` if the version is gone."""
+        ...
+
+    async def delete_all_of(self, owner_id: UserId) -> int:
+        """Delete every item of one owner, and return how many there were."""
+        ...
+
+    async def hand_over_all_of(self, owner_id: UserId, *, to: UserId, at: datetime) -> int:
+        """Give every item of one owner to another, and return how many. Raises `UnknownRecipient`."""
+        ...

@@ -1,0 +1,1 @@
+"""Thin ways in: translate, call one use case, translate back."""

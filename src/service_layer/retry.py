@@ -1,0 +1,48 @@
+"""The only retry there is."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from ..domain.actors import Actor
+from ..domain.errors import Conflict
+from .unit_of_work import UnitOfWork
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+UseCase = Callable[Concatenate[UnitOfWork, Actor, P], Awaitable[Result]]
+
+ATTEMPTS = 12
+FIRST_PAUSE = 0.005  # seconds
+LONGEST_PAUSE = 0.25  # seconds
+
+
+async def run(
+    uow: UnitOfWork,
+    use_case: Callable[Concatenate[UnitOfWork, Actor, P], Awaitable[Result]],
+    actor: Actor,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> Result:
+    """Call `use_case(uow, actor, …)`, and on `Conflict` call it again on a fresh transaction.
+
+    At most `ATTEMPTS` calls, with the same arguments and the same `uow.now`; the pauses between them are drawn
+    evenly from 0 to an exponentially growing bound ("full jitter", Brooker, "Exponential Backoff And Jitter",
+    2015). The last `Conflict` is raised. If `uow` is open already, only its outermost caller can begin again, so
+    this just calls.
+    """
+    if uow.is_open:
+        return await use_case(uow, actor, *args, **kwargs)
+    with uow.hold_time():
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                bound = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
+                await asyncio.sleep(random.uniform(0, bound))  # noqa: S311 - jitter keeps no secret
+            try:
+                return await use_case(uow, actor, *args, **kwargs)
+            except Conflict:
+                if attempt == ATTEMPTS - 1:
+                    raise
+    raise AssertionError("unreachable")

@@ -1,0 +1,182 @@
+"""The forms that the tests run on, and a real PostgreSQL for one of them."""
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from steward.adapters.database import schema
+from steward.adapters.database.database import Database
+from steward.adapters.memory import MemoryDatabase
+
+from .support.postgres import NoPostgres, PostgresServer, execute
+
+DATABASE_FORMS = ("sqlite", "sqlite-memory", "postgres")
+FORMS = ("memory", *DATABASE_FORMS)
+ran: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--without-postgres",
+        action="store_true",
+        help="leave the tests on PostgreSQL out, instead of failing",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`form` is every form of the unit of work, `database_form` those on a database."""
+    for name, forms in (
+        ("form", FORMS),
+        ("database_form", DATABASE_FORMS),
+        ("server_form", ("sqlite", "postgres")),
+    ):
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, forms)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--without-postgres"):
+        return
+    for item in items:
+        if "[postgres" in item.name or "-postgres" in item.name or "postgres_url" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.skip(reason="--without-postgres"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        ran[_form_of(report.nodeid)] += 1
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    counts = ", ".join(f"{ran[form]} {form}" for form in (*FORMS, "no form") if ran[form])
+    terminalreporter.write_line(f"passed on each form: {counts}")
+    if config.getoption("--without-postgres"):
+        terminalreporter.write_line("PostgreSQL was left out (--without-postgres): this is half a test", red=True)
+
+
+def _form_of(nodeid: str) -> str:
+    parameters = nodeid.partition("[")[2].rstrip("]")
+    for form in sorted(FORMS, key=len, reverse=True):
+        if parameters == form or parameters.startswith(f"{form}-") or parameters.endswith(f"-{form}"):
+            return form
+    return "no form"
+
+
+class Postgres:
+    """A server with a template that has the schema; a database is cloned from it for each test that asks."""
+
+    def __init__(self, url: str) -> None:
+        self.admin_url = url
+        self._numbers = itertools.count()
+        self.prefix = f"steward_test_{os.getpid()}"
+        self.template = f"{self.prefix}_template"
+
+    def url(self, database: str) -> str:
+        return self.admin_url.rpartition("/")[0] + "/" + database
+
+    async def make_template(self) -> None:
+        await execute(self.admin_url, f"DROP DATABASE IF EXISTS {self.template}", f"CREATE DATABASE {self.template}")
+        async with Database(self.url(self.template)) as database:
+            await schema.upgrade(database)
+
+    async def create(self, *, empty: bool = False) -> str:
+        name = f"{self.prefix}_{next(self._numbers)}"
+        await execute(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {'template0' if empty else self.template}")
+        return self.url(name)
+
+    async def drop(self, url: str) -> None:
+        await execute(self.admin_url, f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Of `STEWARD_TEST_POSTGRES_URL`, else of a server that is started for this run."""
+    if given := os.environ.get("STEWARD_TEST_POSTGRES_URL"):
+        yield given
+        return
+    try:
+        server = PostgresServer()
+    except NoPostgres as error:
+        pytest.fail(
+            f"No PostgreSQL could be had: {error}\nLeave its tests out with --without-postgres.",
+            pytrace=False,
+        )
+    try:
+        yield server.url("postgres")
+    finally:
+        server.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres(postgres_server_url: str) -> AsyncIterator[Postgres]:
+    postgres = Postgres(postgres_server_url)
+    await postgres.make_template()
+    yield postgres
+    await postgres.drop(postgres.url(postgres.template))
+
+
+@pytest_asyncio.fixture
+async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+    """A PostgreSQL database of this test alone, with the schema."""
+    url = await postgres.create()
+    yield url
+    await postgres.drop(url)
+
+
+@pytest_asyncio.fixture
+async def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite file of this test alone, with the schema."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}"
+    async with Database(url) as database:
+        await schema.upgrade(database)
+    return url
+
+
+def _database_url(form: str, request: pytest.FixtureRequest) -> str:
+    if form in ("memory", "sqlite-memory"):
+        return "sqlite+aiosqlite:///:memory:"
+    return str(request.getfixturevalue("postgres_url" if form == "postgres" else "sqlite_url"))
+
+
+@pytest.fixture
+def server_url(server_form: str, request: pytest.FixtureRequest) -> str:
+    """The URL of a database that several processes can share."""
+    return _database_url(server_form, request)
+
+
+@pytest.fixture
+def database_url(database_form: str, request: pytest.FixtureRequest) -> str:
+    return _database_url(database_form, request)
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open database with the schema; the test must leave no connection behind."""
+    async with Database(database_url) as database:
+        if database_url.endswith(":memory:"):
+            await schema.upgrade(database)
+        yield database
+        assert database.checked_out() == 0, "a connection was left checked out"
+
+
+@pytest.fixture
+def form_url(form: str, request: pytest.FixtureRequest) -> str:
+    return _database_url(form, request)
+
+
+@pytest_asyncio.fixture
+async def store(form: str, form_url: str) -> AsyncIterator[MemoryDatabase | Database]:
+    """Whatever makes units of work, in every form."""
+    if form == "memory":
+        yield MemoryDatabase()
+        return
+    async with Database(form_url) as database:
+        if form_url.endswith(":memory:"):
+            await schema.upgrade(database)
+        yield database
+        assert database.checked_out() == 0, "a connection was left checked out"

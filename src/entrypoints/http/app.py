@@ -1,0 +1,56 @@
+"""The FastAPI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from ...bootstrap import Container
+from .docs_page import install_docs_page
+from .documentation import openapi_of
+from .envelope import Envelope
+from .error_handlers import install_error_handlers
+from .routers import items, operations, users
+
+_DESCRIPTION = """Users and the items they own.
+
+A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
+`application/problem+json` (RFC 9457) with a stable `code`.
+"""
+
+
+def create_app(container: Container | None = None) -> FastAPI:
+    """An application on `container`, or on one made of the environment's settings.
+
+    Two applications in one process are two: nothing is shared. Its lifespan closes what the container opened.
+    """
+    container = container or Container()
+    app = FastAPI(
+        title="Steward",
+        version=version("steward"),
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        middleware=[Middleware(Envelope)],
+    )
+    app.state.container = container
+    install_error_handlers(app)
+    for module in (users, items, operations):
+        app.include_router(module.router)
+    install_docs_page(app)
+    app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    container: Container = app.state.container
+    try:
+        yield
+    finally:
+        container.hasher().close()
+        await container.database().aclose()

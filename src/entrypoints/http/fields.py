@@ -1,0 +1,86 @@
+"""Parameter and field types: the domain's rules, as pydantic and the OpenAPI document want them."""
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from ...domain import attributes, items, users
+from ...domain.errors import InvalidValue
+from ...service_layer.hashing import check_password
+
+_ID = re.compile(r"[1-9][0-9]{0,18}")
+_ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1, "maximum": users.MAX_ID}
+
+
+def rule(check: Callable[[Any], Any]) -> AfterValidator:
+    """A rule of the domain, so that a request's faults are all found before a use case is called."""
+
+    def checked(value: Any) -> Any:
+        try:
+            return check(value)
+        except InvalidValue as error:
+            # pydantic knows the way to the field; what lies below it is told on the side.
+            raise PydanticCustomError(
+                error.rule,
+                "{detail}",
+                {"detail": str(error), "below": error.path[1:]},
+            ) from None
+
+    return AfterValidator(checked)
+
+
+def _parse_id(value: object) -> object:
+    if isinstance(value, str):
+        if not _ID.fullmatch(value) or int(value) > users.MAX_ID:
+            raise PydanticCustomError("id", "An id is an integer from 1 to 9223372036854775807")
+        return int(value)
+    return value
+
+
+def _parse_id_or_me(value: object) -> object:
+    return None if value == "me" else _parse_id(value)
+
+
+# In a path or a query, where all is text; one spelling for each id.
+TextId = Annotated[int, BeforeValidator(_parse_id), WithJsonSchema(_ID_SCHEMA)]
+UserIdOrMe = Annotated[
+    int | None,
+    BeforeValidator(_parse_id_or_me),
+    WithJsonSchema({"anyOf": [_ID_SCHEMA, {"type": "string", "const": "me"}]}),
+]
+# In a JSON body.
+JsonId = Annotated[int, Field(strict=True, ge=1, le=users.MAX_ID, json_schema_extra={"format": "int64"})]
+
+Username = Annotated[
+    str, rule(users.check_username), Field(json_schema_extra={"minLength": 3, "maxLength": 64}, examples=["ada"])
+]
+Email = Annotated[
+    str,
+    rule(users.check_email),
+    Field(json_schema_extra={"minLength": 3, "maxLength": 254}, examples=["ada@example.org"]),
+]
+Password = Annotated[
+    str,
+    rule(check_password),
+    Field(json_schema_extra={"minLength": 8, "maxLength": 128, "format": "password"}, repr=False),
+]
+Name = Annotated[
+    str, rule(items.check_name), Field(json_schema_extra={"minLength": 1, "maxLength": 200}, examples=["Box"])
+]
+Description = Annotated[
+    str | None, rule(items.check_description), Field(json_schema_extra={"maxLength": 10_000}, examples=["Oak"])
+]
+Quantity = Annotated[
+    int,
+    rule(items.check_quantity),
+    Field(json_schema_extra={"minimum": 0, "maximum": items.MAX_QUANTITY}, examples=[3]),
+]
+TransferQuantity = Annotated[
+    int,
+    rule(lambda quantity: items.check_quantity(quantity, least=1)),
+    Field(json_schema_extra={"minimum": 1, "maximum": items.MAX_QUANTITY}),
+]
+Attributes = Annotated[dict[str, Any], rule(attributes.check_attributes), Field(examples=[{"colour": "green"}])]

@@ -1,0 +1,94 @@
+"""The one table that gives each error its HTTP status and its explanation.
+
+The answers, the OpenAPI document and the pages under `/problems/` are made from it.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """`code` is stable; `advice` tells a person what to do. `retry_after` is in seconds."""
+
+    code: str
+    status: int
+    title: str
+    advice: str
+    retry_after: int | None = None
+
+    @property
+    def slug(self) -> str:
+        return self.code.replace("_", "-")
+
+    @property
+    def uri(self) -> str:
+        return f"/problems/{self.slug}"
+
+
+_TYPES = (
+    ProblemType("malformed_json", 400, "Malformed JSON", "Send a body that is one JSON document in UTF-8 (RFC 8259)."),
+    ProblemType("invalid_cursor", 400, "Invalid cursor", "Follow `next_cursor` or `Link`; else begin again."),
+    ProblemType("bad_request", 400, "Bad request", "The request does not follow HTTP; look at how it is sent."),
+    ProblemType("forbidden", 403, "Forbidden", "Ask someone who may do this."),
+    ProblemType(
+        "user_not_found",
+        404,
+        "User not found",
+        "Check the id. What is not yours to see is not found either.",
+    ),
+    ProblemType(
+        "item_not_found",
+        404,
+        "Item not found",
+        "Check the id. What is not yours to see is not found either.",
+    ),
+    ProblemType("not_found", 404, "Not found", "Check the id."),
+    ProblemType("route_not_found", 404, "No such path", "Look the path up in /docs."),
+    ProblemType("method_not_allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
+    ProblemType("username_taken", 409, "Username taken", "Choose another username."),
+    ProblemType(
+        "email_taken", 409, "E-mail address taken", "Use another address, or sign in with the account that has it."
+    ),
+    ProblemType(
+        "user_owns_items",
+        409,
+        "User owns items",
+        "Say what becomes of them: `?items=delete` or `?items=transfer&to=ID`.",
+    ),
+    ProblemType("insufficient_quantity", 409, "Insufficient quantity", "Read the item again and ask for no more."),
+    ProblemType(
+        "quantity_overflow", 409, "Quantity overflow", "The receiving item cannot hold so many: transfer fewer."
+    ),
+    ProblemType("conflict", 409, "Conflict", "Others were changing the same thing all the time. Repeat the request."),
+    ProblemType(
+        "version_mismatch", 412, "Version mismatch", "It has changed since you read it: read it again, then decide."
+    ),
+    ProblemType("body_too_large", 413, "Body too large", "Send less at a time."),
+    ProblemType("unsupported_media_type", 415, "Unsupported media type", "Send JSON, and say so in `Content-Type`."),
+    ProblemType("invalid_request", 422, "Invalid request", "`errors` names each fault and where it is."),
+    ProblemType("unknown_recipient", 422, "Unknown recipient", "Name an active recipient other than the owner."),
+    ProblemType("same_item", 422, "Same item", "Name another item as the recipient."),
+    ProblemType(
+        "internal_error",
+        500,
+        "Internal error",
+        "A bug of ours; nothing was stored. Report the `request_id`.",
+    ),
+    ProblemType("overloaded", 503, "Overloaded", "Nothing was stored. Repeat the request after a pause.", 1),
+    ProblemType(
+        "database_unavailable", 503, "Database unavailable", "Nothing was stored. Repeat the request after a pause.", 1
+    ),
+    ProblemType("schema_out_of_date", 503, "Schema out of date", "The operator has to run `steward db upgrade`.", 30),
+    ProblemType(
+        "deadline_exceeded", 503, "Deadline exceeded", "Nothing was stored. Repeat the request after a pause.", 1
+    ),
+    ProblemType(
+        "outcome_unknown",
+        503,
+        "Outcome unknown",
+        "It may or may not be stored: read first, before you repeat the request.",
+    ),
+    ProblemType("storage_full", 507, "Storage full", "Nothing was stored. The operator has to make room."),
+)
+
+PROBLEM_TYPES: dict[str, ProblemType] = {each.code: each for each in _TYPES}

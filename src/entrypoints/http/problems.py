@@ -1,0 +1,82 @@
+"""Answers that are problems (RFC 9457)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...domain import errors
+from .problem_types import PROBLEM_TYPES
+from .request_id import current_request_id
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One entry of `errors`: `where` is `pointer` (RFC 6901, into the body), `parameter` or `header`."""
+
+    where: str
+    name: str
+    code: str
+    detail: str
+
+    def as_json(self) -> dict[str, str]:
+        return {self.where: self.name, "code": self.code, "detail": self.detail}
+
+
+class HttpProblem(Exception):
+    """A problem that only the HTTP edge knows."""
+
+    def __init__(
+        self, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.faults = faults
+        self.headers = headers or {}
+
+
+def pointer(path: Sequence[str | int]) -> str:
+    """RFC 6901."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def problem_response(
+    request: Request, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    kind = PROBLEM_TYPES[code]
+    body: dict[str, Any] = {
+        "type": kind.uri,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "code": kind.code,
+        "instance": quote(request.scope["path"], safe="/:@!$&'()*+,;=~-._"),
+        "request_id": current_request_id(),
+    }
+    if faults:
+        body["errors"] = [fault.as_json() for fault in faults]
+    all_headers = dict(headers or {})
+    if kind.retry_after is not None:
+        all_headers["Retry-After"] = str(kind.retry_after)
+    # A member's name may hold what UTF-8 cannot carry, an unpaired surrogate: it is the client's own.
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return Response(text.encode("utf-8", "replace"), kind.status, all_headers, MEDIA_TYPE)
+
+
+def domain_problem(request: Request, error: errors.StewardError) -> Response:
+    """The answer for an error of the domain. Raises it again if it has no place in the table: then it is a bug."""
+    if error.code == "internal_error":
+        raise error
+    faults: Sequence[Fault] = ()
+    if isinstance(error, errors.InvalidValue):
+        in_body = request.method in ("POST", "PUT", "PATCH")
+        where, name = ("pointer", pointer(error.path)) if in_body else ("parameter", error.field)
+        faults = (Fault(where, name, error.rule, str(error)),)
+    return problem_response(request, error.code, str(error), faults=faults)

@@ -1,0 +1,49 @@
+"""For those who run the server: is it alive, is it ready, and what do its problems mean."""
+
+from html import escape
+
+from fastapi import APIRouter
+from starlette.responses import HTMLResponse, Response
+
+from ..answers import JsonAnswer
+from ..dependencies import CurrentUnitOfWork
+from ..documentation import answers, problems
+from ..problem_types import PROBLEM_TYPES
+from ..problems import HttpProblem
+from ..schemas import Health
+from ..strict_route import StrictRoute
+
+router = APIRouter(tags=["operations"], route_class=StrictRoute)
+
+
+@router.get("/livez", operation_id="get_liveness", responses=answers(Health, "The process answers"))
+async def live() -> Response:
+    """Never asks the database: a restart of this process would not mend it."""
+    return JsonAnswer({"status": "ok"})
+
+
+@router.get(
+    "/readyz",
+    operation_id="get_readiness",
+    responses=answers(Health, "Requests can be served") | problems("schema_out_of_date", reads=True),
+)
+async def ready(uow: CurrentUnitOfWork) -> Response:
+    async with uow.reading():
+        await uow.users.is_empty()
+    return JsonAnswer({"status": "ok"})
+
+
+@router.get("/problems/{slug}", include_in_schema=False)
+async def explain_problem(slug: str) -> Response:
+    """What the `type` of a problem points to, for a person."""
+    kind = PROBLEM_TYPES.get(slug.replace("-", "_"))
+    if kind is None or kind.slug != slug:
+        raise HttpProblem("route_not_found", "There is no such problem")
+    page = f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{escape(kind.title)}</title>
+<h1>{escape(kind.title)}</h1>
+<p>Status {kind.status}, code <code>{escape(kind.code)}</code></p>
+<p>{escape(kind.advice)}</p>
+</html>
+"""
+    return HTMLResponse(page, headers={"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"})

@@ -1,0 +1,186 @@
+"""What goes over the wire: request bodies, and the shapes of the answers for the OpenAPI document."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from ...domain.items import MAX_QUANTITY, ItemId, Recipient, ToItem
+from ...domain.partial import UNSET
+from ...domain.users import UserId
+from .fields import (
+    Attributes,
+    Description,
+    Email,
+    JsonId,
+    Name,
+    Password,
+    Quantity,
+    TransferQuantity,
+    Username,
+)
+
+# In front of the names that pydantic puts into the path of an error for the members of a union: a noncharacter, so
+# that no client's own member is taken for one.
+UNION_TAG = "\ufdd0"
+
+
+class _Body(BaseModel):
+    """Unknown members are refused: a misspelt field must not be dropped in silence."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    def given(self) -> dict[str, Any]:
+        """What the client sent, and nothing else: absent is not null."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def _absent() -> Any:
+    # A factory, because a default would stand in the schema as if a client could send it.
+    return Field(default_factory=lambda: UNSET)
+
+
+class UserCreate(_Body):
+    username: Username
+    email: Email
+    password: Password
+
+
+class UserPatch(_Body):
+    username: Username = _absent()
+    email: Email = _absent()
+    role: Literal["member", "admin"] = _absent()
+    is_active: bool = _absent()
+
+
+class ItemCreate(_Body):
+    name: Name
+    description: Description = None
+    quantity: Quantity = 1
+    attributes: Attributes = Field(default_factory=dict)
+    owner_id: JsonId = _absent()
+
+
+class ItemPatch(_Body):
+    """`attributes` is a merge patch of its own: its members replace those of the item, null takes one away."""
+
+    name: Name = _absent()
+    description: Description = _absent()
+    quantity: Quantity = _absent()
+    attributes: Attributes = _absent()
+
+
+class ToUserId(_Body):
+    user_id: JsonId
+
+
+class ToItemId(_Body):
+    item_id: JsonId
+
+
+def _kind_of_recipient(value: object) -> str:
+    if isinstance(value, dict):
+        return UNION_TAG + ("item" if "item_id" in value else "user")
+    return UNION_TAG + "username"
+
+
+class TransferRequest(_Body):
+    """`to` is a username, a user's id, or another item, which takes the quantity up. Without `quantity`: all of it."""
+
+    to: Annotated[
+        Annotated[str, Tag(UNION_TAG + "username")]
+        | Annotated[ToUserId, Tag(UNION_TAG + "user")]
+        | Annotated[ToItemId, Tag(UNION_TAG + "item")],
+        Discriminator(_kind_of_recipient),
+    ]
+    quantity: TransferQuantity = _absent()
+
+    def recipient(self) -> Recipient:
+        if isinstance(self.to, ToItemId):
+            return ToItem(ItemId(self.to.item_id))
+        if isinstance(self.to, ToUserId):
+            return UserId(self.to.user_id)
+        return self.to
+
+
+class UserOut(BaseModel):
+    model_config = ConfigDict(title="User")
+
+    id: JsonId
+    username: str
+    email: str
+    role: Literal["member", "admin"]
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+class OwnerOut(BaseModel):
+    """What others may see of a user."""
+
+    model_config = ConfigDict(title="Owner")
+
+    id: JsonId
+    username: str
+
+
+class ItemOut(BaseModel):
+    """`owner` is there with `?expand=owner` alone."""
+
+    model_config = ConfigDict(title="Item")
+
+    id: JsonId
+    owner_id: JsonId
+    name: str
+    description: str | None
+    quantity: Annotated[int, Field(ge=0, le=MAX_QUANTITY)]
+    attributes: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    owner: OwnerOut = Field(default_factory=lambda: UNSET)  # type: ignore[assignment]
+
+
+class UserPage(BaseModel):
+    data: list[UserOut]
+    next_cursor: str | None
+
+
+class ItemPage(BaseModel):
+    data: list[ItemOut]
+    next_cursor: str | None
+
+
+class TransferOut(BaseModel):
+    """`item` is the giver's item afterwards, null if it went over whole; `received` is the recipient's."""
+
+    item: ItemOut | None
+    received: ItemOut
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+
+
+class FaultOut(BaseModel):
+    """One of `pointer` (RFC 6901, into the body), `parameter` and `header` says where."""
+
+    code: str
+    detail: str
+    pointer: str = _absent()
+    parameter: str = _absent()
+    header: str = _absent()
+
+
+class ProblemOut(BaseModel):
+    """RFC 9457. `code` is stable and meant for programs, `detail` is a sentence meant for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    request_id: str
+    errors: list[FaultOut] = _absent()

@@ -1,0 +1,63 @@
+# `make help` lists everything. The two that a newcomer needs: `make run` and `make test`.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# uv where it is there, because it is ten times as fast; pip alone does the same.
+UV     := $(shell command -v uv 2>/dev/null)
+ifdef UV
+INSTALL_LOCKED = $(UV) pip install --quiet --python $(BIN)/python --require-hashes -r
+INSTALL_HERE   = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r
+INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+
+.PHONY: help run test check format lock clean
+.DEFAULT_GOAL := help
+
+help: ## List the targets
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/run.done ## Start the server on a SQLite file under var/
+	@exec $(BIN)/steward serve
+
+test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real PostgreSQL
+	@$(BIN)/python -m pytest -n 2 $(TESTS)
+
+check: $(VENV)/dev.done ## What CI looks at before the tests: ruff, mypy, import-linter
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/dev.done ## Format the code
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lock: ## Renew requirements.lock and requirements-dev.lock (needs uv)
+	@for group in run dev; do \
+	  lock=requirements.lock; extra=; \
+	  [ $$group = dev ] && { lock=requirements-dev.lock; extra="--group dev"; }; \
+	  uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-emit-find-links --no-annotate --no-header --group build $$extra -o $$lock; \
+	done
+
+clean: ## Remove what the targets above made, except the data under var/
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@echo "Making $(VENV) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.done: $(BIN)/python requirements.lock pyproject.toml
+	@echo "Installing ..."
+	@$(INSTALL_LOCKED) requirements.lock
+	@$(INSTALL_HERE)
+	@touch $@
+
+$(VENV)/dev.done: $(BIN)/python requirements-dev.lock pyproject.toml
+	@echo "Installing ..."
+	@$(INSTALL_LOCKED) requirements-dev.lock
+	@$(INSTALL_HERE)
+	@touch $@ $(VENV)/run.done

@@ -1,6 +1,7 @@
 """The unit of work on a `Database`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, Result
@@ -36,16 +37,12 @@ class DatabaseTransaction:
     async def begin(self, mode: Mode) -> None:
         self._session = self._new_session(mode)
         if mode is Mode.WRITING:
-            try:
+            with _translating():
                 await self._session.connection()
-            except Exception as error:
-                raise _translated(error) from error
 
     async def commit(self) -> None:
-        try:
+        with _translating(committing=True):
             await self._open_session().commit()
-        except Exception as error:
-            raise _translated(error, committing=True) from error
 
     async def end(self) -> None:
         self._savepoints.clear()
@@ -58,22 +55,16 @@ class DatabaseTransaction:
             await session.invalidate()
 
     async def savepoint(self) -> None:
-        try:
+        with _translating():
             self._savepoints.append(await self._open_session().begin_nested())
-        except Exception as error:
-            raise _translated(error) from error
 
     async def release_savepoint(self) -> None:
-        try:
+        with _translating():
             await self._savepoints.pop().commit()
-        except Exception as error:
-            raise _translated(error) from error
 
     async def roll_back_savepoint(self) -> None:
-        try:
+        with _translating():
             await self._savepoints.pop().rollback()
-        except Exception as error:
-            raise _translated(error) from error
 
     async def pin_snapshot(self) -> None:
         """Between two statements of a reading block nothing is held, so its connection is changed for one inside a
@@ -93,10 +84,8 @@ class DatabaseTransaction:
         foreign_key: StewardError | None = None,
     ) -> Result[Any]:
         """Run one statement; `foreign_key` is what it means if a foreign key says no."""
-        try:
+        with _translating(foreign_key=foreign_key):
             return await self._open_session().execute(statement, parameters)
-        except Exception as error:
-            raise _translated(error, foreign_key=foreign_key) from error
 
     def _new_session(self, mode: Mode) -> AsyncSession:
         return AsyncSession(
@@ -111,5 +100,13 @@ class DatabaseTransaction:
         return self._session
 
 
-def _translated(error: Exception, *, foreign_key: StewardError | None = None, committing: bool = False) -> Exception:
-    return translate(error, foreign_key=foreign_key, committing=committing) or error
+@contextmanager
+def _translating(*, foreign_key: StewardError | None = None, committing: bool = False) -> Iterator[None]:
+    """Let the domain's errors out instead of the database's; what has no translation stays as it is."""
+    try:
+        yield
+    except Exception as error:
+        translated = translate(error, foreign_key=foreign_key, committing=committing)
+        if translated is None or translated is error:
+            raise
+        raise translated from error

@@ -1,10 +1,14 @@
 """Settings: every knob, its default and its reason. Read by the composition root and the entry points alone."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .domain.errors import InvalidValue
+from .domain.users import check_email, check_username
+from .service_layer.hashing import check_password
 
 
 class ConfigurationError(Exception):
@@ -22,14 +26,30 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="STEWARD_", env_file=".env", extra="ignore", hide_input_in_errors=True, frozen=True
+        env_prefix="STEWARD_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        hide_input_in_errors=True,
+        validate_default=True,
+        frozen=True,
     )
 
-    # A SQLite file in the working directory, so that the first run needs nothing. PostgreSQL in production.
-    database_url: str = "sqlite+aiosqlite:///var/steward.db"
+    # A secret stands right after the setting that names its file: its validator looks at that one.
+    database_password_file: Path | None = None
+    # Put into the URL, so that it need not be percent-encoded by hand, and can come from a file.
+    database_password: SecretStr | None = None
+    # A SQLite file in the working directory, so that the first run needs nothing. PostgreSQL in production. Not in
+    # the representation, because it may hold a password: `shown_database_url` is for people.
+    database_url: str = Field(default="sqlite+aiosqlite:///var/steward.db", repr=False)
     # Loopback: until sign-in is there, whoever reaches the server may do all.
     host: str = "127.0.0.1"
+    # Lets the server listen beyond loopback all the same. Unsafe until sign-in is there; it is meant for a container
+    # whose port is published on the loopback address of its host.
+    allow_remote: bool = False
     port: int = Field(default=8000, ge=0, le=65535)
+    # Server processes. Each has a pool of its own.
+    workers: int = Field(default=1, ge=1, le=128)
     # Connections of each server process; times the processes, no more than PostgreSQL's max_connections.
     pool_size: int = Field(default=16, ge=1, le=500)
     # How long a request waits for a connection before it is refused with 503.
@@ -50,41 +70,93 @@ class Settings(BaseSettings):
     hash_parallelism: int = Field(default=1, ge=1)
     # Hashing is a core's work for some 50 ms: more threads than cores gain nothing.
     hash_threads: int = Field(default=2, ge=1, le=64)
-    # How long requests that have begun may take after SIGTERM.
+    # How long requests that have begun may take after SIGTERM, the drain time included.
     shutdown_timeout: int = Field(default=10, ge=0)
+    # How long after SIGTERM the server still takes requests: what was sent already is read, and a load balancer that
+    # asks for readiness learns to send no more. Behind one, longer than the interval at which it asks.
+    drain_time: float = Field(default=0.25, ge=0)
     # The first admin, made when the server starts on an empty database; without a password one is made and shown.
     admin_username: str = "admin"
     admin_email: str = "admin@example.org"
-    admin_password: SecretStr | None = None
     admin_password_file: Path | None = None
+    admin_password: SecretStr | None = None
+
+    @field_validator("admin_password_file", "database_password_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return path
+
+    @field_validator("admin_password", "database_password", mode="before")
+    @classmethod
+    def _from_one_source(cls, given: object, info: ValidationInfo) -> object:
+        assert info.field_name is not None
+        path: Path | None = info.data.get(f"{info.field_name}_file")
+        if path is None:
+            return given
+        if given is not None:
+            raise ValueError(f"give it, or STEWARD_{info.field_name.upper()}_FILE, not both")
+        try:
+            return path.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError):
+            raise ValueError(f"the file {path} cannot be read as UTF-8 text") from None
+
+    @field_validator("admin_username", "admin_email", "admin_password")
+    @classmethod
+    def _by_the_rules_of_the_domain(cls, given: Any, info: ValidationInfo) -> Any:
+        # Now, and not when the server makes the first admin: it may have migrated the database by then.
+        try:
+            if isinstance(given, SecretStr):
+                check_password(given.get_secret_value())
+            elif given is not None:
+                return check_username(given) if info.field_name == "admin_username" else check_email(given)
+        except InvalidValue as error:
+            raise ValueError(str(error)) from None
+        return given
 
     @field_validator("database_url")
     @classmethod
-    def _known_driver(cls, url: str) -> str:
-        if not url.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
-            raise ValueError("must begin with sqlite+aiosqlite: or postgresql+asyncpg:")
-        return url
+    def _complete_url(cls, given: str, info: ValidationInfo) -> str:
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
 
-    @model_validator(mode="after")
-    def _one_source(self) -> Self:
-        if self.admin_password is not None and self.admin_password_file is not None:
-            raise ValueError("give STEWARD_ADMIN_PASSWORD or STEWARD_ADMIN_PASSWORD_FILE, not both")
-        if self.admin_password_file is not None and not self.admin_password_file.is_file():
-            raise ValueError(f"STEWARD_ADMIN_PASSWORD_FILE: there is no file {self.admin_password_file}")
-        return self
+        try:
+            url = make_url(given)
+        except (ArgumentError, ValueError):
+            raise ValueError("is not a database URL") from None
+        if url.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
+            raise ValueError("must begin with sqlite+aiosqlite: or postgresql+asyncpg:")
+        if "sslmode" in url.query:
+            raise ValueError("asyncpg calls it ssl=, not sslmode=")
+        password: SecretStr | None = info.data.get("database_password")
+        if password is None:
+            return given
+        if url.password is not None:
+            raise ValueError("holds a password already: give it there, or as STEWARD_DATABASE_PASSWORD, not both")
+        if url.get_backend_name() == "sqlite":
+            raise ValueError("a SQLite file has no password, but STEWARD_DATABASE_PASSWORD is given")
+        return url.set(password=password.get_secret_value()).render_as_string(hide_password=False)
+
+    @property
+    def shown_database_url(self) -> str:
+        """Without its password."""
+        from sqlalchemy import make_url
+
+        return make_url(self.database_url).render_as_string(hide_password=True)
 
     def first_admin_password(self) -> str | None:
-        if self.admin_password_file is not None:
-            return self.admin_password_file.read_text(encoding="utf-8").rstrip("\r\n")
         return None if self.admin_password is None else self.admin_password.get_secret_value()
 
 
 def load_settings(**given: object) -> Settings:
-    """Raises `ConfigurationError`."""
+    """What is `given` comes before the environment. Raises `ConfigurationError`."""
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         raise ConfigurationError([_sentence(fault) for fault in error.errors(include_input=False)]) from None
+    except UnicodeDecodeError:
+        raise ConfigurationError([".env is not UTF-8 text"]) from None
 
 
 def _sentence(fault: object) -> str:

@@ -6,52 +6,74 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import InvalidValue
-from .text import check_text
+from .text import check_storable
 
 MAX_BYTES = 16 * 1024
 MAX_LEVELS = 8
 MAX_INTEGER = 2**53 - 1  # beyond it, readers that keep numbers as doubles lose digits (RFC 8259 section 6)
 
 Attributes = dict[str, Any]
+Path = tuple[str | int, ...]
 
 
 def check_attributes(value: object) -> Attributes:
-    """Return a copy of `value` if it is a JSON object within bounds; raises `InvalidValue` otherwise.
+    """Return a deep copy of `value` if it is a JSON object within bounds. Raises `InvalidValue`.
 
-    Bounds: 16 KiB as compact UTF-8 JSON, 8 levels (the object itself is the first), finite numbers, integers
-    inside ±(2^53-1), text without controls (tab and line breaks pass) and without unpaired surrogates.
+    Bounds: 16 KiB as compact JSON in UTF-8, 8 levels (the object itself is the first), finite numbers, integers
+    inside ±(2^53-1), text without NUL and without unpaired surrogates.
     """
-    if not isinstance(value, Mapping):
-        raise InvalidValue("attributes", "object_type", "attributes must be a JSON object")
-    copy: Attributes = _checked(value, ("attributes",), 1)
-    size = len(json.dumps(copy, ensure_ascii=False, separators=(",", ":")).encode())
+    copy = _checked_object(value)
+    size = len(as_json(copy).encode())
     if size > MAX_BYTES:
         raise InvalidValue("attributes", "too_large", f"At most {MAX_BYTES} bytes of JSON, these are {size}")
     return copy
 
 
-def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> Attributes:
-    """RFC 7396: members of `patch` replace those of `target`, objects merge, null takes a member away."""
-    merged = dict(target)
+def patch_attributes(attributes: Attributes, patch: object) -> Attributes:
+    """Return `attributes` with the merge patch applied, checked as a whole. Raises `InvalidValue`.
+
+    The patch itself may be larger than what it leaves: taking a member away takes more bytes than the member has.
+    """
+    return check_attributes(merge_patch(attributes, _checked_object(patch)))
+
+
+def merge_patch(target: object, patch: object) -> Any:
+    """MergePatch of RFC 7396 section 2, on any JSON values; neither is changed.
+
+    Objects merge, null takes a member away, and anything else, arrays included, replaces what was there. Members
+    keep their places, new ones come last.
+    """
+    if not isinstance(patch, Mapping):
+        return patch
+    merged = dict(target) if isinstance(target, Mapping) else {}
     for name, value in patch.items():
         if value is None:
             merged.pop(name, None)
-        elif isinstance(value, Mapping):
-            below = merged.get(name)
-            merged[name] = merge_patch(below if isinstance(below, Mapping) else {}, value)
         else:
-            merged[name] = value
+            merged[name] = merge_patch(merged.get(name), value)
     return merged
 
 
-def _checked(value: object, path: tuple[str | int, ...], level: int) -> Any:
+def as_json(attributes: Attributes) -> str:
+    """Compact JSON. Unlike `==` it tells 1, 1.0 and true apart, and the orders of members."""
+    return json.dumps(attributes, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _checked_object(value: object) -> Attributes:
+    if not isinstance(value, Mapping):
+        raise InvalidValue("attributes", "object_type", "The attributes are a JSON object")
+    copy: Attributes = _checked(value, ("attributes",), 1)
+    return copy
+
+
+def _checked(value: object, path: Path, level: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return check_text(path, value, least=0, most=MAX_BYTES, multiline=True)
+        return check_storable(path, value)
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
-            raise InvalidValue(path, "integer_out_of_range", "Integers must lie inside ±(2^53-1)")
+            raise InvalidValue(path, "integer_out_of_range", "Integers lie inside ±(2^53-1)")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
@@ -62,11 +84,11 @@ def _checked(value: object, path: tuple[str | int, ...], level: int) -> Any:
     if level > MAX_LEVELS:
         raise InvalidValue(path, "too_deep", f"At most {MAX_LEVELS} levels of nesting")
     if isinstance(value, Mapping):
-        return {_name(key, path): _checked(member, (*path, key), level + 1) for key, member in value.items()}
+        return {_checked_name(name, path): _checked(member, (*path, name), level + 1) for name, member in value.items()}
     return [_checked(member, (*path, index), level + 1) for index, member in enumerate(value)]
 
 
-def _name(key: object, path: tuple[str | int, ...]) -> str:
-    if not isinstance(key, str):
+def _checked_name(name: object, path: Path) -> str:
+    if not isinstance(name, str):
         raise InvalidValue(path, "member_name", "The names of JSON members are strings")
-    return check_text(path, key, least=0, most=MAX_BYTES, multiline=True)
+    return check_storable(path, name)

@@ -35,11 +35,20 @@ The errors know nothing of HTTP: one table at the edge gives each its status. `c
 programs; the message is a sentence meant for people and never holds a secret.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class StewardError(Exception):
     code: ClassVar[str] = "internal_error"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is pickled, and copied, by calling its class with `args`: here these are the message alone,
+        # while most constructors take what the message is made of.
+        return _remade, (type(self), self.args), self.__dict__
+
+
+def _remade(kind: type[StewardError], args: tuple[Any, ...]) -> StewardError:
+    return kind.__new__(kind, *args)
 
 
 class InvalidValue(StewardError):
@@ -195,7 +204,7 @@ class StorageError(StewardError):
 
 
 class DatabaseUnavailable(StorageError):
-    code = "database_unavailable"
+    pass
 
 
 class Overloaded(StorageError):

@@ -1,11 +1,12 @@
 """Items and their rules."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NewType
 
-from .attributes import Attributes, check_attributes, merge_patch
+from .attributes import Attributes, as_json, check_attributes, patch_attributes
 from .errors import InsufficientQuantity, InvalidValue, QuantityOverflow
 from .partial import UNSET, Unset
 from .text import check_text
@@ -39,26 +40,25 @@ class Item:
         quantity: int | Unset = UNSET,
         attributes: Mapping[str, Any] | Unset = UNSET,
     ) -> bool:
-        """Apply what is given, and say whether anything is different now. Raises `InvalidValue`.
+        """Apply what is given, all or nothing, and say whether anything is different now. Raises `InvalidValue`.
 
         `attributes` is an RFC 7396 merge patch of those that the item has.
         """
-        # The text of the attributes, because 1 == True == 1.0 in Python, and because their order is kept too.
-        before = (self.name, self.description, self.quantity, repr(self.attributes))
-        if name is not UNSET:
-            self.name = check_name(name)
-        if description is not UNSET:
-            self.description = check_description(description)
-        if quantity is not UNSET:
-            self.quantity = check_quantity(quantity)
-        if attributes is not UNSET:
-            self.attributes = check_attributes(merge_patch(self.attributes, check_attributes(attributes)))
-        if before == (self.name, self.description, self.quantity, repr(self.attributes)):
+        new_name = self.name if name is UNSET else check_name(name)
+        new_description = self.description if description is UNSET else check_description(description)
+        new_quantity = self.quantity if quantity is UNSET else check_quantity(quantity)
+        new_attributes = self.attributes if attributes is UNSET else patch_attributes(self.attributes, attributes)
+        if (new_name, new_description, new_quantity) == (self.name, self.description, self.quantity) and (
+            as_json(new_attributes) == as_json(self.attributes)
+        ):
             return False
+        self.name, self.description, self.quantity = new_name, new_description, new_quantity
+        self.attributes = new_attributes
         self.updated_at = at
         return True
 
     def hand_to(self, owner_id: UserId, *, at: datetime) -> None:
+        """Give all of it to another owner."""
         self.owner_id = owner_id
         self.updated_at = at
 
@@ -70,7 +70,7 @@ class Item:
         self.updated_at = at
 
     def put(self, quantity: int, *, at: datetime) -> None:
-        """Add `quantity`. Raises `QuantityOverflow`."""
+        """Add `quantity` (1 or more). Raises `QuantityOverflow`."""
         if self.quantity + quantity > MAX_QUANTITY:
             raise QuantityOverflow(MAX_QUANTITY)
         self.quantity += quantity
@@ -108,7 +108,8 @@ class NewItem:
 
     @classmethod
     def split_from(cls, item: Item, *, owner_id: UserId, quantity: int) -> "NewItem":
-        return cls(owner_id, item.name, item.description, quantity, item.attributes)
+        """The part that another owner gets: the same but for the quantity."""
+        return cls(owner_id, item.name, item.description, quantity, deepcopy(item.attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +140,19 @@ class Transfer:
 
 
 def check_name(name: str) -> str:
+    """1 to 200 characters on one line. Raises `InvalidValue`."""
     return check_text("name", name, least=1, most=200)
 
 
 def check_description(description: str | None) -> str | None:
+    """Up to 10,000 characters, line breaks included, or None. Raises `InvalidValue`."""
     if description is None:
         return None
     return check_text("description", description, least=0, most=10_000, multiline=True)
 
 
 def check_quantity(quantity: int, *, least: int = 0) -> int:
+    """`least` to 2^31-1. Raises `InvalidValue`."""
     if isinstance(quantity, bool) or not isinstance(quantity, int):
         raise InvalidValue("quantity", "int_type", "The quantity is an integer")
     if quantity < least:

@@ -51,20 +51,18 @@ class User:
         is_active: bool | Unset = UNSET,
         password_hash: PasswordHash | Unset = UNSET,
     ) -> bool:
-        """Apply what is given, and say whether anything is different now. Raises `InvalidValue`."""
+        """Apply what is given, all or nothing, and say whether anything is different now. Raises `InvalidValue`."""
         before = (self.username, self.email, self.role, self.is_active, self.password_hash)
-        if username is not UNSET:
-            self.username = check_username(username)
-        if email is not UNSET:
-            self.email = check_email(email)
-        if role is not UNSET:
-            self.role = check_role(role)
-        if is_active is not UNSET:
-            self.is_active = is_active
-        if password_hash is not UNSET:
-            self.password_hash = password_hash
-        if before == (self.username, self.email, self.role, self.is_active, self.password_hash):
+        after = (
+            self.username if username is UNSET else check_username(username),
+            self.email if email is UNSET else check_email(email),
+            self.role if role is UNSET else check_role(role),
+            self.is_active if is_active is UNSET else check_is_active(is_active),
+            self.password_hash if password_hash is UNSET else password_hash,
+        )
+        if after == before:
             return False
+        self.username, self.email, self.role, self.is_active, self.password_hash = after
         self.updated_at = at
         return True
 
@@ -100,31 +98,38 @@ class Owner:
 
 
 def check_username(username: str) -> str:
-    """3 to 64 letters, digits, `.`, `_` or `-` after NFKC, which is returned.
+    """Return `username` in NFKC: 3 to 64 letters, digits, `.`, `_` or `-`. Raises `InvalidValue`.
 
-    A letter brings the combining marks along that its script writes it with (Devanagari, Thai, Hebrew points).
+    A letter brings along the combining marks that its script writes it with (Devanagari, Thai, Hebrew points).
+    Letters and marks that show nothing are refused: with them two names would look the same.
     """
-    normal = unicodedata.normalize("NFKC", check_text("username", username, least=1, most=256))
-    for position, character in enumerate(normal):
-        if character in "._-" or unicodedata.category(character) in _LETTERS_AND_DIGITS:
-            continue
-        if position and unicodedata.category(character) in _MARKS:
-            continue
-        raise InvalidValue("username", "username_characters", "Letters, digits, '.', '_' and '-' alone, please")
+    # Four times the limit, because NFKC composes: Hangul syllables are written with up to three letters.
+    normal = unicodedata.normalize("NFKC", check_text("username", username, least=0, most=4 * 64))
+    for before, character in zip("." + normal, normal, strict=False):
+        kind = unicodedata.category(character)
+        fits = (
+            character in _PUNCTUATION or kind in _LETTERS_AND_DIGITS or (kind in _MARKS and before not in _PUNCTUATION)
+        )
+        if not fits or character in _INVISIBLE:
+            raise InvalidValue("username", "username_characters", "Letters, digits, '.', '_' and '-' alone, please")
     return check_text("username", normal, least=3, most=64)
 
 
 def username_key(username: str) -> str:
-    """Two usernames are one and the same if their keys are equal: NFKC, casefolded (UAX #31, NFKC_Casefold)."""
+    """Two usernames are one and the same if their keys are equal: NFKC, casefolded, NFKC again.
+
+    On what `check_username` lets through this is Unicode's NFKC_Casefold (UAX #31, section 5.1), in no language's
+    own way: a Turkish dotless i is another letter than i.
+    """
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username).casefold())
 
 
 def check_email(email: str) -> str:
-    """A plausible address in NFC, at most 254 characters (RFC 5321 section 4.5.3.1.3).
+    """Return `email` in NFC: a plausible address of at most 254 characters (RFC 5321 section 4.5.3.1.3).
 
-    Whether it is real only a message to it can tell, so no more than its shape is asked for.
+    Whether it is real only a message to it can tell, so no more than its shape is asked for. Raises `InvalidValue`.
     """
-    normal = unicodedata.normalize("NFC", check_text("email", email, least=3, most=254))
+    normal = unicodedata.normalize("NFC", check_text("email", email, least=0, most=3 * 254))
     local, at, domain = normal.rpartition("@")
     if (
         not (local and at and domain)
@@ -133,7 +138,7 @@ def check_email(email: str) -> str:
         or "" in domain.split(".")
     ):
         raise InvalidValue("email", "email_shape", "This is not an e-mail address")
-    return normal
+    return check_text("email", normal, least=3, most=254)
 
 
 def email_key(email: str) -> str:
@@ -142,11 +147,37 @@ def email_key(email: str) -> str:
 
 
 def check_role(role: str) -> Role:
+    """Raises `InvalidValue`."""
     try:
         return Role(role)
     except ValueError:
         raise InvalidValue("role", "role", "The role is 'member' or 'admin'") from None
 
 
+def check_is_active(is_active: bool) -> bool:
+    """Raises `InvalidValue`."""
+    if not isinstance(is_active, bool):
+        raise InvalidValue("is_active", "bool_type", "A user is active or not: true or false")
+    return is_active
+
+
+_PUNCTUATION = "._-"
 _LETTERS_AND_DIGITS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nd"})
 _MARKS = frozenset({"Mn", "Mc"})
+# The letters and marks among the Default_Ignorable_Code_Points (Unicode, DerivedCoreProperties.txt): fillers,
+# joiners and variation selectors. Python's unicodedata does not know the property.
+_INVISIBLE = frozenset(
+    map(
+        chr,
+        (
+            0x034F,
+            *(0x115F, 0x1160),
+            *(0x17B4, 0x17B5),
+            *range(0x180B, 0x1810),
+            0x3164,
+            *range(0xFE00, 0xFE10),
+            0xFFA0,
+            *range(0xE0100, 0xE01F0),
+        ),
+    )
+)

@@ -9,11 +9,13 @@ from ..domain.errors import (
     InvalidValue,
     ItemNotFound,
     SameItem,
+    UnknownOwner,
     UnknownRecipient,
     UserNotFound,
     VersionMismatch,
 )
 from ..domain.items import Item, ItemId, NewItem, OwnedItem, Recipient, ToItem, Transfer, check_quantity
+from ..domain.pages import check_limit
 from ..domain.partial import UNSET, Unset
 from ..domain.users import User, UserId
 from .unit_of_work import UnitOfWork
@@ -67,8 +69,9 @@ async def list_items(
     limit: int = 50,
 ) -> list[Item]:
     """At most `limit` items with ids below `before`, the newest first: the actor's own; an admin's all, or one
-    owner's. Raises `UserNotFound` for an owner that is not the actor's to see."""
+    owner's. Raises `UserNotFound` for an owner that is not the actor's to see, `InvalidValue` for a limit below 1."""
     owner_id = _visible_owner(actor, owner_id)
+    check_limit(limit)
     async with uow.reading():
         return await uow.items.page(owner_id=owner_id, before=before, limit=limit)
 
@@ -83,6 +86,7 @@ async def list_items_with_owner(
 ) -> list[OwnedItem]:
     """As `list_items`, each with what others may see of its owner; one statement, whatever the length."""
     owner_id = _visible_owner(actor, owner_id)
+    check_limit(limit)
     async with uow.reading():
         return await uow.items.page_with_owner(owner_id=owner_id, before=before, limit=limit)
 
@@ -166,7 +170,11 @@ async def _transfer_to_user(
     item.take(quantity, at=uow.now)
     await uow.items.save(item, named=version)
     part = NewItem.split_from(item, owner_id=recipient.id, quantity=quantity)
-    return Transfer(item=item, received=await uow.items.add(part, at=uow.now))
+    try:
+        received = await uow.items.add(part, at=uow.now)
+    except UnknownOwner:  # the recipient has been deleted since it was looked up
+        raise UnknownRecipient from None
+    return Transfer(item=item, received=received)
 
 
 async def _transfer_into(

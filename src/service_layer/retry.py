@@ -21,7 +21,7 @@ LONGEST_PAUSE = 0.25  # seconds
 
 async def run(
     uow: UnitOfWork,
-    use_case: Callable[Concatenate[UnitOfWork, Actor, P], Awaitable[Result]],
+    use_case: UseCase[P, Result],
     actor: Actor,
     *args: P.args,
     **kwargs: P.kwargs,
@@ -30,8 +30,9 @@ async def run(
 
     At most `ATTEMPTS` calls, with the same arguments and the same `uow.now`; the pauses between them are drawn
     evenly from 0 to an exponentially growing bound ("full jitter", Brooker, "Exponential Backoff And Jitter",
-    2015). The last `Conflict` is raised. If `uow` is open already, only its outermost caller can begin again, so
-    this just calls.
+    2015). The last `Conflict` is raised, and so is one that arrives together with a cancellation: whoever set the
+    deadline waits for its end, not for another attempt. If `uow` is open already, only its outermost caller can
+    begin again, so this just calls.
     """
     if uow.is_open:
         return await use_case(uow, actor, *args, **kwargs)
@@ -43,6 +44,11 @@ async def run(
             try:
                 return await use_case(uow, actor, *args, **kwargs)
             except Conflict:
-                if attempt == ATTEMPTS - 1:
+                if attempt == ATTEMPTS - 1 or _is_cancelled():
                     raise
     raise AssertionError("unreachable")
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -9,6 +9,7 @@ from ..domain.errors import (
     UserOwnsItems,
     VersionMismatch,
 )
+from ..domain.pages import check_limit
 from ..domain.partial import UNSET, Unset
 from ..domain.users import NewUser, PasswordHash, Role, User, UserId
 from .unit_of_work import UnitOfWork
@@ -28,9 +29,9 @@ async def register_user(
     Raises `InvalidValue`, `UsernameTaken`, `EmailTaken`, and `Forbidden` if someone other than an admin asks for
     another role than member.
     """
-    if role is not Role.MEMBER and not actor.is_admin:
-        raise Forbidden("Only an admin gives roles")
     new = NewUser.of(username=username, email=email, password_hash=password_hash, role=role)
+    if new.role is not Role.MEMBER and not actor.is_admin:
+        raise Forbidden("Only an admin gives roles")
     async with uow:
         user = await uow.users.add(new, at=uow.now)
         await uow.commit()
@@ -46,9 +47,13 @@ async def get_user(uow: UnitOfWork, actor: Actor, *, user_id: UserId) -> User:
 
 
 async def list_users(uow: UnitOfWork, actor: Actor, *, before: UserId | None = None, limit: int = 50) -> list[User]:
-    """At most `limit` users with ids below `before`, the newest first. Raises `Forbidden` unless an admin asks."""
+    """At most `limit` users with ids below `before`, the newest first.
+
+    Raises `Forbidden` unless an admin asks, and `InvalidValue` for a limit below 1.
+    """
     if not actor.is_admin:
         raise Forbidden("Only an admin lists users")
+    check_limit(limit)
     async with uow.reading():
         return await uow.users.page(before=before, limit=limit)
 

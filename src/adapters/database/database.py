@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from ..clock import system_clock
 from ..transaction import Mode
 from .engines import PoolSettings, create_engines
-from .plain_session import OneTaskSession, session_block, session_door
+from .plain_session import OneTaskSession, ReaderSession, session_block, session_door
 from .unit_of_work import DatabaseUnitOfWork
 
 
@@ -43,7 +43,7 @@ class Database:
         self._sessions = {
             mode: async_sessionmaker(
                 engine,
-                class_=OneTaskSession,
+                class_=OneTaskSession if mode is Mode.WRITING else ReaderSession,
                 expire_on_commit=False,  # attributes read after a commit must not need the database
                 close_resets_only=False,  # a session used after its block says so, instead of leaking a connection
             )
@@ -67,7 +67,11 @@ class Database:
 
     @session_door
     async def reader(self) -> AsyncGenerator[AsyncSession, None]:
-        """The twin of `session` for reads: no BEGIN, and on SQLite no waiting for the writer."""
+        """The twin of `session` for reads: no BEGIN, and on SQLite no waiting for the writer.
+
+        Each statement sees its own snapshot. A write raises `ReadOnly`, and that from the database, not from a
+        reading of the SQL.
+        """
         async with session_block(self._sessions[Mode.READING](), self) as session:
             yield session
 

@@ -9,27 +9,33 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
+from ...domain.errors import ReadOnly
 from ..transaction import Mode
 from . import postgres, sqlite
 from .failed_statements import remember_failed_statements
 
 _BEGIN = "steward_begin"
-_IDLE_BEFORE_PING = 2.0  # seconds
+_READS_ONLY = {"steward_reads_only": True}
 
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """Times in seconds. `size` is the number of connections, of readers on a SQLite file (it has one writer)."""
+    """Times in seconds. `size` is the number of connections, of readers on a SQLite file (it has one writer).
+
+    A PostgreSQL connection that has idled for `ping` is asked whether it is still there before it is used.
+    """
 
     size: int = 16
     wait: float = 2.0
     connect: float = 3.0
     statement: float = 5.0
     busy: float = 2.0
+    ping: float = 2.0
 
 
 @dataclass(slots=True)
@@ -64,13 +70,15 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         closing_apart, connect_timeout=pool.connect, statement_timeout=pool.statement
     )
     engine = _create(url, arguments, size=pool.size, wait=pool.wait, echo=echo)
-    _ping_after_idling(engine.sync_engine)
+    _ping_after_idling(engine.sync_engine, pool.ping)
     return Engines(
         {
             Mode.WRITING: engine,
             # Without BEGIN and COMMIT a read is one round trip instead of three.
-            Mode.READING: engine.execution_options(isolation_level="AUTOCOMMIT"),
-            Mode.SNAPSHOT: engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True),
+            Mode.READING: engine.execution_options(isolation_level="AUTOCOMMIT", **_READS_ONLY),
+            Mode.SNAPSHOT: engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True, **_READS_ONLY
+            ),
         },
         (engine,),
         closing_apart,
@@ -94,8 +102,8 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
             # Begin as a writer at once: a transaction that reads first and writes later fails with SQLITE_BUSY
             # whenever another has written between, whatever the busy timeout says.
             Mode.WRITING: writer.execution_options(**{_BEGIN: ("BEGIN IMMEDIATE",)}),
-            Mode.READING: reader,
-            Mode.SNAPSHOT: reader.execution_options(**{_BEGIN: ("BEGIN",)}),
+            Mode.READING: reader.execution_options(**_READS_ONLY),
+            Mode.SNAPSHOT: reader.execution_options(**{_BEGIN: ("BEGIN",)}, **_READS_ONLY),
         },
         (writer, reader),
         postgres.ClosingApart(),
@@ -112,8 +120,8 @@ def _sqlite_memory(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     return Engines(
         {
             Mode.WRITING: engine.execution_options(**{_BEGIN: (read_write, "BEGIN IMMEDIATE")}),
-            Mode.READING: engine.execution_options(**{_BEGIN: (read_only,)}),
-            Mode.SNAPSHOT: engine.execution_options(**{_BEGIN: (read_only, "BEGIN")}),
+            Mode.READING: engine.execution_options(**{_BEGIN: (read_only,)}, **_READS_ONLY),
+            Mode.SNAPSHOT: engine.execution_options(**{_BEGIN: (read_only, "BEGIN")}, **_READS_ONLY),
         },
         (engine,),
         postgres.ClosingApart(),
@@ -139,7 +147,17 @@ def _create(url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo
         json_serializer=_to_json,
     )
     remember_failed_statements(engine.sync_engine)
+    event.listen(engine.sync_engine, "handle_error", _say_read_only)
     return engine
+
+
+def _say_read_only(context: ExceptionContext) -> None:
+    """A reader is refused by the database, whatever the write looks like; each database says it in its own words."""
+    connection, error = context.connection, context.original_exception
+    if connection is None or not (_READS_ONLY.items() <= connection.get_execution_options().items()):
+        return
+    if getattr(error, "sqlstate", None) == "25006" or getattr(error, "sqlite_errorname", None) == "SQLITE_READONLY":
+        raise ReadOnly("A reader cannot write")
 
 
 def _to_json(value: object) -> str:
@@ -153,7 +171,7 @@ def _begin_by_hand(engine: Engine) -> None:
             connection.exec_driver_sql(statement)
 
 
-def _ping_after_idling(engine: Engine) -> None:
+def _ping_after_idling(engine: Engine, limit: float) -> None:
     """Ask a connection that has idled whether it is still there.
 
     Asking at each checkout (`pool_pre_ping`) costs a small transaction two fifths of its time; this costs a busy
@@ -167,11 +185,11 @@ def _ping_after_idling(engine: Engine) -> None:
     @event.listens_for(engine, "checkout")
     def ping(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
         idle_since = entry.info.pop("idle_since", None)
-        if idle_since is None or time.monotonic() - idle_since < _IDLE_BEFORE_PING:
+        if idle_since is None or time.monotonic() - idle_since < limit:
             return
         try:
             alive = engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error:
+        except (engine.dialect.loaded_dbapi.Error, OSError):  # asyncpg lets the latter, and TimeoutError, through
             alive = False
         if not alive:
             raise InvalidatePoolError

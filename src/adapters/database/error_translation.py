@@ -28,10 +28,24 @@ _UNIQUE: dict[str, type[StewardError]] = {
     "uq_users_email_key": EmailTaken,
 }
 
-# PostgreSQL: the classes that mean "try later" (appendix A of its manual).
-_UNAVAILABLE = ("08", "53", "55", "57", "58")
+# The field that is at fault when a CHECK refuses a row. The domain refuses earlier; these stop whoever passes it by.
+_CHECKED: dict[str, str] = {
+    "ck_users_username_length": "username",
+    "ck_users_email_length": "email",
+    "ck_users_role_known": "role",
+    "ck_users_version_positive": "version",
+    "ck_items_name_length": "name",
+    "ck_items_description_length": "description",
+    "ck_items_quantity_range": "quantity",
+    "ck_items_version_positive": "version",
+}
+
+# PostgreSQL's classes and codes (appendix A of its manual): those that mean "try later", or "ask the operator".
+# 25006 is a write on a standby, 28 a refused sign-in, 3D a database that does not exist.
+_UNAVAILABLE = ("08", "25006", "28", "3D", "53", "55", "57", "58")
 _CANCELLED_BY_TIMEOUT = "57014"
 _TOO_MANY_CONNECTIONS = "53300"
+_NOT_STORABLE = ("22003", "22021")  # out of range, and not text in UTF-8
 
 
 def translate(
@@ -53,8 +67,8 @@ def translate(
         return OutcomeUnknown() if committing else DeadlineExceeded("The database did not answer in time")
     if isinstance(error, OSError):
         return OutcomeUnknown() if committing else DatabaseUnavailable("The database cannot be reached")
-    if isinstance(error, OverflowError):  # sqlite3 and asyncpg raise it bare
-        return InvalidValue("value", "out_of_range", "A number is beyond 64 bits")
+    if isinstance(error, (OverflowError, UnicodeEncodeError)):  # sqlite3 raises them bare
+        return _not_storable()
     return None
 
 
@@ -63,15 +77,19 @@ def _from_postgres(error: exc.DBAPIError, foreign_key: StewardError | None, *, c
     if state in ("40001", "40P01"):
         return Conflict()
     if state == "23505":
-        taken = _UNIQUE.get(_constraint_name(error))
-        return taken() if taken else None
+        return _taken(_named(error, "constraint_name"))
     if state == "23503":
         return foreign_key
-    if state in ("22003", "22021"):
-        return InvalidValue("value", "not_storable", "A value cannot be stored")
+    if state == "23514":
+        return _refused_by_check(_named(error, "constraint_name"))
+    if state == "23502":
+        return _missing(_named(error, "column_name"))
+    if state in _NOT_STORABLE or isinstance(error.driver_exception.__cause__, (OverflowError, UnicodeEncodeError)):
+        return _not_storable()  # the latter is asyncpg's own, before anything is sent
     if state in ("42P01", "42703"):
         return SchemaOutOfDate("The schema is out of date: run `steward db upgrade`")
-    if committing and (error.connection_invalidated or state.startswith(("08", "57"))):
+    lost = error.connection_invalidated or (not state and isinstance(error, exc.InterfaceError))
+    if committing and (lost or state.startswith(("08", "57"))):
         return OutcomeUnknown()
     if state == _CANCELLED_BY_TIMEOUT:
         return DeadlineExceeded("A statement took longer than it may")
@@ -79,24 +97,25 @@ def _from_postgres(error: exc.DBAPIError, foreign_key: StewardError | None, *, c
         return Overloaded("The database takes no more connections")
     if state == "53100":
         return StorageFull("The database has no space left")
-    if error.connection_invalidated or state.startswith(_UNAVAILABLE):
+    if lost or state.startswith(_UNAVAILABLE):
         return DatabaseUnavailable("The database is not available")
-    if not state and isinstance(error, exc.InterfaceError):
-        return DatabaseUnavailable("The connection to the database was lost")
     return None
 
 
-def _constraint_name(error: exc.DBAPIError) -> str:
-    return getattr(error.driver_exception, "constraint_name", None) or ""
+def _named(error: exc.DBAPIError, what: str) -> str:
+    return getattr(error.driver_exception, what, None) or ""
 
 
 def _from_sqlite(error: sqlite3.Error, foreign_key: StewardError | None, *, committing: bool) -> StewardError | None:
     code: str = getattr(error, "sqlite_errorname", None) or ""
     if code == "SQLITE_CONSTRAINT_UNIQUE":
-        taken = _UNIQUE.get(_unique_name(str(error)))
-        return taken() if taken else None
+        return _taken(_unique_name(str(error)))
     if code == "SQLITE_CONSTRAINT_FOREIGNKEY":
         return foreign_key
+    if code == "SQLITE_CONSTRAINT_CHECK":
+        return _refused_by_check(str(error).rpartition(" ")[2])
+    if code == "SQLITE_CONSTRAINT_NOTNULL":
+        return _missing(str(error).rpartition(".")[2])
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return Conflict("The database file is locked by another process")
     if code == "SQLITE_FULL":
@@ -107,12 +126,30 @@ def _from_sqlite(error: sqlite3.Error, foreign_key: StewardError | None, *, comm
         return DatabaseUnavailable("The database file cannot be used")
     if code == "SQLITE_INTERRUPT":
         return DeadlineExceeded("A statement was interrupted")
-    if code == "SQLITE_ERROR" and ("no such table" in str(error) or "no such column" in str(error)):
+    if code == "SQLITE_ERROR" and re.match(r"no such (table|column)|table \w+ has no column", str(error)):
         return SchemaOutOfDate("The schema is out of date: run `steward db upgrade`")
     return None
 
 
 def _unique_name(message: str) -> str:
-    """SQLite names columns: `UNIQUE constraint failed: users.email_key`."""
-    match = re.search(r"failed: (\w+)\.(\w+)", message)
-    return f"uq_{match[1]}_{match[2]}" if match else ""
+    """SQLite names columns, `UNIQUE constraint failed: users.email_key`; this is what our convention makes of them."""
+    columns = re.findall(r"(\w+)\.(\w+)", message)
+    return "_".join(("uq", columns[0][0], *(column for _, column in columns))) if columns else ""
+
+
+def _taken(constraint: str) -> StewardError | None:
+    error = _UNIQUE.get(constraint)
+    return error() if error else None
+
+
+def _refused_by_check(constraint: str) -> StewardError | None:
+    field = _CHECKED.get(constraint)
+    return InvalidValue(field, "check", f"The database refuses this value: {constraint}") if field else None
+
+
+def _missing(column: str) -> StewardError:
+    return InvalidValue(column, "missing", "The database refuses to leave this empty")
+
+
+def _not_storable() -> StewardError:
+    return InvalidValue("value", "not_storable", "A value is beyond what the database can hold")

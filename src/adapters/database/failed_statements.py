@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 
 from ...domain.errors import TransactionAborted
 
@@ -24,6 +25,7 @@ def remember_failed_statements(engine: Engine) -> None:
     event.listen(engine, "begin", _forget)
     event.listen(engine, "rollback", _forget)
     event.listen(engine, "rollback_savepoint", _forget_unless_cancelled)
+    event.listen(engine, "reset", _end_transaction)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "handle_error", _keep_connection)
 
@@ -31,7 +33,7 @@ def remember_failed_statements(engine: Engine) -> None:
 def _remember(context: ExceptionContext) -> None:
     connection = context.connection
     if connection is not None and not connection.closed and not connection.invalidated:
-        connection.info[_FAILURE] = context.original_exception
+        connection.info.setdefault(_FAILURE, context.original_exception)  # the first is the cause of the others
 
 
 def _keep_connection(context: ExceptionContext) -> None:
@@ -54,6 +56,13 @@ def _refuse_commit(connection: Connection) -> None:
     failure = connection.info.get(_FAILURE)
     if failure is not None:
         raise TransactionAborted("A statement of this transaction had failed: nothing is committed") from failure
+
+
+def _end_transaction(connection: Any, _: ConnectionPoolEntry, state: PoolResetState) -> None:
+    # SQLAlchemy takes a COMMIT that raised for the end of the transaction and does not roll back. It has not ended
+    # if it was refused here, or by SQLite for a deferred constraint. Outside a transaction this costs nothing.
+    if state.asyncio_safe and state.transaction_was_reset:
+        connection.rollback()
 
 
 def _forget(connection: Connection, *_: object) -> None:

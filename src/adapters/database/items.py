@@ -76,7 +76,10 @@ class DatabaseItems:
 
     @writes
     async def add(self, new: NewItem, *, at: datetime) -> Item:
-        result = await self._transaction.execute(_add, _new_row(new, at), foreign_key=UnknownOwner(new.owner_id))
+        unknown = UnknownOwner(new.owner_id)
+        if not 1 <= new.owner_id <= MAX_ID:
+            raise unknown
+        result = await self._transaction.execute(_add, _new_row(new, at), foreign_key=unknown)
         item_id = result.scalar_one()
         return Item(item_id, new.owner_id, new.name, new.description, new.quantity, dict(new.attributes), at, at, 1)
 
@@ -159,6 +162,10 @@ class DatabaseItems:
         before: ItemId | None,
         limit: int,
     ) -> Sequence[Any]:
+        if owner_id is not None and not 1 <= owner_id <= MAX_ID:
+            return []
+        if before is not None:
+            before = ItemId(min(max(before, 0), MAX_ID))
         statement = pages[owner_id is not None, before is not None]
         result = await self._transaction.execute(statement, {"owner_id": owner_id, "before": before, "limit": limit})
         return result.all()

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.exc import PendingRollbackError
+from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession, AsyncSessionTransaction
 
-from ...domain.errors import ConcurrentUse
+from ...domain.errors import ConcurrentUse, TransactionAborted
 from .. import open_blocks
 from ..completion import run_to_completion
 from ..one_task import OneTask
@@ -32,6 +33,7 @@ class OneTaskSession(AsyncSession):
         super().__init__(*args, **kwargs)
         self.one_task = OneTask()
         self.intruded = False
+        self.is_closed = False
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -46,9 +48,60 @@ class OneTaskSession(AsyncSession):
             raise ConcurrentUse("Another task is inside this session: give each task a session of its own")
 
     async def commit(self) -> None:
-        """Awaited to its end also when the task is cancelled, so that its outcome is known."""
+        """Awaited to its end also when the task is cancelled, so that its outcome is known.
+
+        Raises `TransactionAborted` if a statement had failed and its error was swallowed.
+        """
         with self.alone():
+            try:
+                await run_to_completion(super().commit())
+            except PendingRollbackError as error:  # a failed flush or commit, or a connection that was lost
+                raise TransactionAborted("The transaction had failed and can only be rolled back") from error
+
+    async def rollback(self) -> None:
+        """Awaited to its end also when the task is cancelled: a torn ROLLBACK costs the connection."""
+        with self.alone():
+            await run_to_completion(super().rollback())
+
+    async def close(self) -> None:
+        """Rolls back. A block may do it early, after a commit of its own."""
+        with self.alone():
+            await run_to_completion(super().close())
+            self.is_closed = True
+
+    def begin(self) -> AsyncSessionTransaction:
+        return _OneTaskTransaction(self)
+
+    def begin_nested(self) -> AsyncSessionTransaction:
+        return _OneTaskTransaction(self, nested=True)
+
+
+class ReaderSession(OneTaskSession):
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
+        """All rows are fetched at once: PostgreSQL streams inside a transaction only, and a reader has none."""
+        return AsyncResult(await self.execute(*args, **kwargs))
+
+
+class _OneTaskTransaction(AsyncSessionTransaction):
+    """What `begin` and `begin_nested` give; it too lets one task in at a time."""
+
+    session: OneTaskSession
+
+    async def start(self, is_ctxmanager: bool = False) -> AsyncSessionTransaction:
+        with self.session.alone():
+            return await run_to_completion(super().start(is_ctxmanager))
+
+    async def commit(self) -> None:
+        with self.session.alone():
             await run_to_completion(super().commit())
+
+    async def rollback(self) -> None:
+        with self.session.alone():
+            await run_to_completion(super().rollback())
+
+    async def __aexit__(self, type_: Any, value: Any, traceback: Any) -> None:
+        with self.session.alone():
+            await run_to_completion(super().__aexit__(type_, value, traceback))
 
 
 def _guarded(name: str) -> Callable[..., Any]:
@@ -70,10 +123,11 @@ for _name in (
     "flush",
     "get",
     "get_one",
+    "invalidate",
     "merge",
     "merge_all",
     "refresh",
-    "rollback",
+    "reset",
     "run_sync",
     "scalar",
     "scalars",
@@ -126,7 +180,8 @@ async def _commit(session: OneTaskSession) -> None:
     try:
         if intruded:
             raise ConcurrentUse("Another task was inside the session: nothing is committed")
-        await session.commit()
+        if not session.is_closed:
+            await session.commit()
     except Exception as error:
         translated = translate(error, committing=True)
         if translated is None or translated is error:

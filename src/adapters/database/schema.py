@@ -1,28 +1,31 @@
 """The schema of a database: which revision it is at, and how it is brought to another."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from weakref import WeakKeyDictionary
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from ...domain.errors import SchemaOutOfDate
+from ...domain.errors import InvalidValue, SchemaOutOfDate
 from ..completion import run_to_completion
 from .database import Database
 from .error_translation import translate
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 def newest_revision() -> str:
-    revision = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    revision = _scripts().get_current_head()
     assert revision is not None
     return revision
 
@@ -30,7 +33,7 @@ def newest_revision() -> str:
 async def current_revision(database: Database) -> str | None:
     """None for a database without our tables. Raises a `StorageError` if it cannot be reached."""
     async with _connection(database) as connection:
-        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+        return await connection.run_sync(_revision)
 
 
 async def require_newest(database: Database) -> None:
@@ -38,29 +41,46 @@ async def require_newest(database: Database) -> None:
     current, newest = await current_revision(database), newest_revision()
     if current == newest:
         return
-    known = {script.revision for script in ScriptDirectory(str(_MIGRATIONS)).walk_revisions()}
-    if current is not None and current not in known:
-        raise SchemaOutOfDate(f"The schema is at revision {current}, which this version of Steward does not know")
+    _require_known(current)
     raise SchemaOutOfDate(
         f"The schema is at revision {current or 'none'} and has to be at {newest}: run `steward db upgrade`"
     )
 
 
 async def upgrade(database: Database, revision: str = "head") -> None:
+    """All of it or nothing. Raises `SchemaOutOfDate` if the schema is newer than we know, `InvalidValue` for an
+    unknown `revision`, and a `StorageError`."""
     await run_to_completion(_migrate(database, command.upgrade, revision))
 
 
 async def downgrade(database: Database, revision: str) -> None:
+    """As `upgrade`, the other way; `base` takes everything away."""
     await run_to_completion(_migrate(database, command.downgrade, revision))
 
 
 async def _migrate(database: Database, change: Callable[[Config, str], None], revision: str) -> None:
     def work(connection: Connection) -> None:
+        _require_known(_revision(connection))
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
-        change(config, revision)
+        try:
+            change(config, revision)
+        except CommandError as error:
+            raise InvalidValue("revision", "unknown_revision", str(error)) from error
 
+    async with _one_at_a_time(), migrating(database) as connection:
+        await connection.run_sync(work)
+
+
+def _one_at_a_time() -> asyncio.Lock:
+    """Alembic keeps its context in globals: two migrations that take turns at each `await` would mix."""
+    return _locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+@asynccontextmanager
+async def migrating(database: Database) -> AsyncIterator[AsyncConnection]:
+    """The one transaction in which a schema is changed, committed at the end of the block."""
     async with _connection(database) as connection:
         if database.dialect == "sqlite":
             # Alembic changes a SQLite table by copying and dropping it; with foreign keys on, the drop would take
@@ -70,7 +90,7 @@ async def _migrate(database: Database, change: Callable[[Config, str], None], re
             await connection.commit()
             try:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
-                await connection.run_sync(work)
+                yield connection
                 broken = (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all()
                 if broken:
                     raise RuntimeError(f"The migration left {len(broken)} rows without what they refer to")
@@ -82,19 +102,18 @@ async def _migrate(database: Database, change: Callable[[Config, str], None], re
         else:
             # Two servers that start at once must not both migrate.
             await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('steward migrations'))"))
-            await connection.run_sync(work)
+            yield connection
             await connection.commit()
 
 
 @asynccontextmanager
 async def _connection(database: Database) -> AsyncIterator[AsyncConnection]:
     """A connection without the timeouts of everyday statements, and without a BEGIN of ours."""
-    arguments: dict[str, Any] = {"timeout": database.pool_settings.connect}
-    engine = (
-        database.engines.pools[0]
-        if database.dialect == "sqlite"
-        else create_async_engine(database.url, poolclass=NullPool, connect_args=arguments)
-    )
+    if database.dialect == "sqlite":
+        engine = database.engines.pools[0]
+    else:
+        connect = {"timeout": database.pool_settings.connect}
+        engine = create_async_engine(database.url, poolclass=NullPool, connect_args=connect)
     try:
         async with engine.connect() as connection:
             yield connection
@@ -104,5 +123,22 @@ async def _connection(database: Database) -> AsyncIterator[AsyncConnection]:
             raise
         raise translated from error
     finally:
-        if engine is not database.engines.pools[0]:
+        if engine not in database.engines.pools:
             await engine.dispose()
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(_MIGRATIONS))
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _require_known(revision: str | None) -> None:
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if revision is not None and revision not in known:
+        raise SchemaOutOfDate(
+            f"The schema is at revision {revision}, which this version of Steward does not know: "
+            "install the version that made it, or a newer one"
+        )

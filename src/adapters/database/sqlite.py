@@ -10,6 +10,10 @@ from typing import Any, Self, TypeVar
 import aiosqlite
 from sqlalchemy import URL
 
+from ..completion import run_to_completion
+
+_INTERRUPT_AGAIN = 0.01  # seconds
+
 Result = TypeVar("Result")
 
 
@@ -22,6 +26,8 @@ class UntornConnection(aiosqlite.Connection):
     statement is interrupted, so whoever is above must not go on: see `failed_statements`.
     """
 
+    _stopped: asyncio.Future[Any] | None = None
+
     async def _execute(self, fn: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
         return await self._to_its_end(partial(fn, *args, **kwargs), interrupt=False)
 
@@ -33,17 +39,36 @@ class UntornConnection(aiosqlite.Connection):
         cancelled: asyncio.CancelledError | None = None
         while not done.done():
             try:
-                await asyncio.shield(done)
+                # Again and again: an interruption that comes before the thread has begun the statement hits nothing.
+                await asyncio.wait((done,), timeout=_INTERRUPT_AGAIN if cancelled and interrupt else None)
             except asyncio.CancelledError as error:
                 cancelled = cancelled or error
-                if interrupt and self._connection is not None:
-                    self._connection.interrupt()
-            except BaseException:
-                break
+            if cancelled and interrupt and not done.done() and self._connection is not None:
+                self._connection.interrupt()
         if cancelled is not None:
             done.exception()  # whatever became of it, the caller has gone
             raise cancelled
         return done.result()
+
+    async def _connect(self) -> Self:
+        try:
+            await run_to_completion(super()._connect())
+        except asyncio.CancelledError:
+            await self.close()  # nobody else knows of it
+            raise
+        return self
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        # What a second one queues would never be run: the first has ended the thread.
+        if self._stopped is None:
+            self._stopped = super().stop()
+        return self._stopped
+
+    async def close(self) -> None:
+        # The thread closes the connection as its last deed, so this and `stop` do not get in each other's way.
+        if self._connection is not None and (stopped := self.stop()) is not None:
+            await run_to_completion(asyncio.wait((stopped,)))
+            stopped.result()
 
     def cursor(self) -> "WholeCursor":  # type: ignore[override]
         return WholeCursor(self)

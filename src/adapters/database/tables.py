@@ -14,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -26,9 +25,9 @@ from .types import UtcDateTime
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
@@ -39,28 +38,31 @@ def _big_integer() -> TypeEngine[int]:
     return BigInteger().with_variant(Integer, "sqlite")
 
 
-def _text(length: int | None = None) -> TypeEngine[str]:
-    """Text that sorts by code point everywhere: PostgreSQL would sort by the locale of the machine."""
-    plain = String(length) if length else Text()
-    return plain.with_variant(String(length, collation="C") if length else Text(collation="C"), "postgresql")
+def _text() -> TypeEngine[str]:
+    """Text that sorts by code point everywhere: PostgreSQL would sort by the locale of the machine.
+
+    Its length is bounded by a CHECK, which has a name and is one and the same on every database; SQLite ignores the
+    one in VARCHAR(n), and PostgreSQL does not say which column it was.
+    """
+    return Text().with_variant(Text(collation="C"), "postgresql")
 
 
 users = Table(
     "users",
     metadata,
     Column("id", _big_integer(), Identity(), primary_key=True),
-    Column("username", _text(64), nullable=False),
+    Column("username", _text(), nullable=False),
     # What makes two names one and the same, folded by the domain: databases fold ASCII, or by their locale.
     # Its constraint is created before the one on email: PostgreSQL reports the oldest of several violated.
     Column("username_key", _text(), nullable=False),
-    Column("email", _text(254), nullable=False),
+    Column("email", _text(), nullable=False),
     Column("email_key", _text(), nullable=False),
-    Column("role", String(16), nullable=False),
+    Column("role", _text(), nullable=False),
     Column("is_active", Boolean(), nullable=False),
     Column("created_at", UtcDateTime(), nullable=False),
     Column("updated_at", UtcDateTime(), nullable=False),
     Column("version", _big_integer(), nullable=False),
-    Column("password_hash", String(255)),
+    Column("password_hash", _text()),
     UniqueConstraint("username_key"),
     UniqueConstraint("email_key"),
     CheckConstraint("length(username) BETWEEN 3 AND 64", name="username_length"),
@@ -75,8 +77,8 @@ items = Table(
     metadata,
     Column("id", _big_integer(), Identity(), primary_key=True),
     Column("owner_id", _big_integer(), ForeignKey("users.id"), nullable=False),
-    Column("name", _text(200), nullable=False),
-    Column("description", Text()),
+    Column("name", _text(), nullable=False),
+    Column("description", _text()),
     Column("quantity", Integer(), nullable=False),
     # JSON, not JSONB: members come back in the order, and numbers with the digits, that they were sent with.
     Column("attributes", JSON(), nullable=False),

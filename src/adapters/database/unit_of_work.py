@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Executable, Result
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
-from ...domain.errors import StewardError
+from ...domain.errors import OutcomeUnknown, StewardError
 from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
 from .error_translation import translate
@@ -41,8 +41,12 @@ class DatabaseTransaction:
                 await self._session.connection()
 
     async def commit(self) -> None:
-        with _translating(committing=True):
-            await self._open_session().commit()
+        try:
+            with _translating(committing=True):
+                await self._open_session().commit()
+        except OutcomeUnknown:
+            await self._open_session().invalidate()  # its connection may still stand in the transaction
+            raise
 
     async def end(self) -> None:
         self._savepoints.clear()

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from ...domain.errors import Conflict, EmailTaken, UsernameTaken, UserNotFound, UserOwnsItems, VersionMismatch
+from ...domain.errors import (
+    Conflict,
+    EmailTaken,
+    InvalidValue,
+    UsernameTaken,
+    UserNotFound,
+    UserOwnsItems,
+    VersionMismatch,
+)
+from ...domain.text import check_storable
 from ...domain.users import MAX_ID, NewUser, PasswordHash, Role, User, UserId, email_key, username_key
 from ..guards import Guard, reads, writes
 from .tables import users
@@ -94,6 +103,10 @@ class DatabaseUsers:
 
     @reads
     async def find(self, username: str) -> User | None:
+        try:
+            check_storable("username", username)
+        except InvalidValue:  # nobody can be called that, and the databases would choke on it, each in its own way
+            return None
         result = await self._transaction.execute(_find, {"username_key": username_key(username)})
         row = result.one_or_none()
         return None if row is None else _user(row)
@@ -103,7 +116,9 @@ class DatabaseUsers:
         if before is None:
             result = await self._transaction.execute(_page, {"limit": limit})
         else:
-            result = await self._transaction.execute(_page_before, {"limit": limit, "before": before})
+            result = await self._transaction.execute(
+                _page_before, {"limit": limit, "before": min(max(before, 0), MAX_ID)}
+            )
         return [_user(row) for row in result]
 
     @reads

@@ -73,8 +73,8 @@ class MemoryUsers:
         stored = state.users.get(user.id)
         _check_names(state, user.username, user.email, but=user.id)
         _check_version(user.version, None if stored is None else stored.version, named)
+        state.put_user(replace(user, version=user.version + 1))
         user.version += 1
-        state.users[user.id] = copy_user(user)
 
     @writes
     async def delete(self, user: User, *, named: int | None = None) -> None:
@@ -99,7 +99,7 @@ class MemoryUsers:
             version=1,
             password_hash=new.password_hash,
         )
-        state.users[user_id] = user
+        state.put_user(user)
         return user
 
 
@@ -153,8 +153,8 @@ class MemoryItems:
         _check_version(item.version, None if stored is None else stored.version, named)
         if item.owner_id not in state.users:
             raise UnknownRecipient
+        state.put_item(replace(item, version=item.version + 1))
         item.version += 1
-        state.items[item.id] = copy_item(item)
 
     @writes
     async def delete(self, item: Item, *, named: int | None = None) -> None:
@@ -178,7 +178,7 @@ class MemoryItems:
         if own and to not in state.users:
             raise UnknownRecipient
         for item in own:
-            state.items[item.id] = replace(item, owner_id=to, updated_at=at, version=item.version + 1)
+            state.put_item(replace(item, owner_id=to, updated_at=at, version=item.version + 1))
         return len(own)
 
     def _store_new(self, state: State, new: NewItem, at: datetime) -> Item:
@@ -196,7 +196,7 @@ class MemoryItems:
             updated_at=at,
             version=1,
         )
-        state.items[item_id] = copy_item(item)
+        state.put_item(item)
         return item
 
 

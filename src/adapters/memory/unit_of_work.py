@@ -37,24 +37,28 @@ class MemoryTransaction:
             await self.database.writer.acquire()
         self._mode = mode
         self._pinned = mode is Mode.SNAPSHOT
+        self.database.open_units += 1
 
     async def commit(self) -> None:
         await asyncio.sleep(0)
-        self.database.apply(self._working or self.database.committed)
-        self._working = None
-        self._release_writer()
+        lost_answer = self.database.apply(self._working or self.database.committed)
+        self._let_go()
+        if lost_answer is not None:
+            raise lost_answer
 
     async def end(self) -> None:
         if self._mode is Mode.WRITING:
             self.database.rollbacks += 1
-            self._release_writer()
+        if self._mode is not None:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._mode is Mode.WRITING:
+            self.database.writer.release()
+        self.database.open_units -= 1
         self._mode = self._working = self._snapshot = None
         self._savepoints.clear()
         self._pinned = False
-
-    def _release_writer(self) -> None:
-        self._mode = None
-        self.database.writer.release()
 
     async def savepoint(self) -> None:
         await asyncio.sleep(0)

@@ -1,4 +1,7 @@
-"""Alembic's entry: run by `steward.adapters.database.schema`, and by the `alembic` command for a new revision."""
+"""Alembic's entry: run by `steward.adapters.database.schema`, and by the `alembic` command for a new revision.
+
+That command finds the database in the environment variable STEWARD_DATABASE_URL.
+"""
 
 import asyncio
 import os
@@ -6,6 +9,7 @@ import os
 from alembic import context
 from sqlalchemy import Connection
 from steward.adapters.database.tables import metadata
+from steward.adapters.migrations.comparing import comparison
 
 
 def run(connection: Connection) -> None:
@@ -13,8 +17,7 @@ def run(connection: Connection) -> None:
         connection=connection,
         target_metadata=metadata,
         render_as_batch=True,  # SQLite cannot alter a column: Alembic copies the table
-        compare_type=True,
-        compare_server_default=True,
+        **comparison(connection.dialect.name),
     )
     with context.begin_transaction():
         context.run_migrations()
@@ -22,11 +25,9 @@ def run(connection: Connection) -> None:
 
 async def _from_the_command_line() -> None:
     from steward.adapters.database.database import Database
+    from steward.adapters.database.schema import migrating
 
-    async with (
-        Database(os.environ["STEWARD_DATABASE_URL"]) as database,
-        database.engines.pools[0].connect() as connection,
-    ):
+    async with Database(os.environ["STEWARD_DATABASE_URL"]) as database, migrating(database) as connection:
         await connection.run_sync(run)
 
 

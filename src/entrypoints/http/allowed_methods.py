@@ -1,7 +1,4 @@
-"""Which methods a path has, over all its routes (RFC 9110 section 15.5.6)."""
-
-import re
-from functools import lru_cache
+"""Which methods a path has, over all its routes (RFC 9110 section 10.2.1)."""
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -9,16 +6,14 @@ from starlette.routing import compile_path
 
 
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
-    """In alphabetical order; HEAD wherever there is GET. Empty for a path that is not there."""
-    methods = {method for pattern, names in _routes(app) if pattern.match(path) for method in names}
-    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
-
-
-@lru_cache(maxsize=8)
-def _routes(app: FastAPI) -> list[tuple[re.Pattern[str], frozenset[str]]]:
-    found: list[tuple[re.Pattern[str], frozenset[str]]] = []
+    """In alphabetical order; HEAD wherever there is GET, and OPTIONS everywhere. Empty for a path that is not there."""
+    methods: set[str] = set()
     for context in iter_route_contexts(app.routes):
-        path, methods = getattr(context, "path", None), getattr(context, "methods", None)
-        if path and methods:
-            found.append((compile_path(path)[0], frozenset(methods)))
-    return found
+        pattern, own = getattr(context, "path", None), getattr(context, "methods", None)
+        if pattern and own and compile_path(pattern)[0].match(path):
+            methods |= own
+    if "GET" in methods:
+        methods.add("HEAD")
+    if methods:
+        methods.add("OPTIONS")
+    return sorted(methods)

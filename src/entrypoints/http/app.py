@@ -17,8 +17,15 @@ from .routers import items, operations, users
 _DESCRIPTION = """Users and the items they own.
 
 A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
-`application/problem+json` (RFC 9457) with a stable `code`.
+`application/problem+json` (RFC 9457) with a stable `code`. A path works with and without its trailing slash; members
+and parameters that are not documented are refused. Every answer carries an `X-Request-ID`, the client's own if it sent
+one of at most 128 characters out of `A-Z a-z 0-9 . _ : / + = @ -`.
 """
+_TAGS = [
+    {"name": "users", "description": "Who owns things."},
+    {"name": "items", "description": "What is owned."},
+    {"name": "operations", "description": "For those who run the server."},
+]
 
 
 def create_app(container: Container | None = None) -> FastAPI:
@@ -31,6 +38,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         title="Steward",
         version=version("steward"),
         description=_DESCRIPTION,
+        openapi_tags=_TAGS,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -3,9 +3,9 @@
 from importlib.resources import files
 
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.staticfiles import StaticFiles
 
 # No inline script, so that the page runs none that is not ours. Swagger UI styles its elements inline.
 _POLICY = (
@@ -28,12 +28,14 @@ _START = """SwaggerUIBundle({
   presets: [SwaggerUIBundle.presets.apis], layout: "BaseLayout",
 });
 """
+_ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css", "favicon.png": "image/png"}
 
 
 def install_docs_page(app: FastAPI) -> None:
-    app.mount("/docs/assets", StaticFiles(directory=str(files("fastapi_offline") / "static")))
     app.add_route("/docs", _page, include_in_schema=False)
     app.add_route("/docs/start.js", _start, include_in_schema=False)
+    # Not a mount of StaticFiles, which answers a malformed Range header in plain text and publishes a whole folder.
+    app.add_route("/docs/assets/{name}", _asset, include_in_schema=False)
 
 
 async def _page(_: Request) -> Response:
@@ -42,3 +44,11 @@ async def _page(_: Request) -> Response:
 
 async def _start(_: Request) -> Response:
     return Response(_START, media_type="text/javascript")
+
+
+async def _asset(request: Request) -> Response:
+    name = request.path_params["name"]
+    if name not in _ASSETS:
+        raise HTTPException(404)
+    content = (files("fastapi_offline") / "static" / name).read_bytes()
+    return Response(content, media_type=_ASSETS[name], headers={"Cache-Control": "max-age=3600"})

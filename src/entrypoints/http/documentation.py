@@ -1,70 +1,106 @@
 """What the OpenAPI document says beyond what FastAPI reads off the routes."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
 
-from .problem_types import PROBLEM_TYPES
+from . import schemas
+from .json_body import JSON, MERGE_PATCH
+from .problem_types import PROBLEM_TYPES, ProblemType
 from .problems import MEDIA_TYPE
-from .schemas import ProblemOut
 
-_EVERYWHERE = (
-    "bad_request",
-    "invalid_request",
-    "internal_error",
-    "overloaded",
-    "database_unavailable",
-    "deadline_exceeded",
-)
+_EVERYWHERE = ("invalid_request", "internal_error")
+_WITH_DATABASE = ("overloaded", "database_unavailable", "deadline_exceeded", "schema_out_of_date")
 _WITH_BODY = ("malformed_json", "body_too_large", "unsupported_media_type")
 _WRITING = ("conflict", "outcome_unknown", "storage_full")
+
+_HEADERS = {
+    "ETag": 'A strong validator, `"<id>-<version>"`',
+    "Location": "The path of what was created",
+    "Link": 'The next page, `rel="next"`, when there is one',
+    "Retry-After": "In seconds; absent where a repetition could do something twice",
+}
 
 Responses = dict[int | str, dict[str, Any]]
 
 
-def problems(*codes: str, reads: bool = False, body: bool = False) -> Responses:
+def answers(model: type, description: str, *, status: int = 200, headers: tuple[str, ...] = ()) -> Responses:
+    return {status: {"model": model, "description": description, "headers": _headers(*headers)}}
+
+
+def problems(*codes: str, database: bool = True, writes: bool = False, body: bool = False) -> Responses:
     """The `responses` of a route: the problems it names, and those that any route of its kind can have."""
-    every = {*codes, *_EVERYWHERE, *(() if reads else _WRITING), *(_WITH_BODY if body else ())}
-    by_status: dict[int | str, dict[str, Any]] = {}
+    every = {
+        *codes,
+        *_EVERYWHERE,
+        *(_WITH_DATABASE if database else ()),
+        *(_WRITING if writes else ()),
+        *(_WITH_BODY if body else ()),
+    }
+    by_status: dict[int, list[ProblemType]] = {}
     for kind in PROBLEM_TYPES.values():
         if kind.code in every:
-            answer = by_status.setdefault(
-                kind.status, {"model": ProblemOut, "description": "", "content": {MEDIA_TYPE: {}}}
-            )
-            answer["description"] += f"{', ' if answer['description'] else ''}`{kind.code}`"
-    return by_status
+            by_status.setdefault(kind.status, []).append(kind)
+    return {status: _problem(kinds) for status, kinds in by_status.items()}
 
 
-def answers(model: type, description: str, *, status: int = 200, headers: tuple[str, ...] = ()) -> Responses:
+def _problem(kinds: list[ProblemType]) -> dict[str, Any]:
     return {
-        status: {
-            "model": model,
-            "description": description,
-            "headers": {name: _HEADERS[name] for name in headers},
-        }
+        "model": schemas.ProblemOut,
+        "description": "; ".join(f"{kind.title} (`{kind.code}`)" for kind in kinds),
+        "content": {MEDIA_TYPE: {"schema": {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}}},
+        "headers": _headers("Retry-After") if any(kind.retry_after for kind in kinds) else {},
     }
 
 
-_HEADERS = {
-    "ETag": {"description": 'A strong validator, `"<id>-<version>"`', "schema": {"type": "string"}},
-    "Location": {"description": "The path of what was created", "schema": {"type": "string"}},
-    "Link": {"description": 'The next page, `rel="next"`, when there is one', "schema": {"type": "string"}},
-}
+def _headers(*names: str) -> dict[str, Any]:
+    return {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
 
 
 def openapi_of(app: FastAPI) -> dict[str, Any]:
-    """Made once. Problems stand under their own media type, and the framework's own error models are left out."""
+    """Made once for each application."""
     if app.openapi_schema is None:
         document = get_openapi(
             title=app.title, version=app.version, description=app.description, routes=app.routes, tags=app.openapi_tags
         )
-        for operation in (o for path in document["paths"].values() for o in path.values()):
-            for response in operation["responses"].values():
-                content = response.get("content", {})
-                if MEDIA_TYPE in content:
-                    content[MEDIA_TYPE] = content.pop("application/json", content[MEDIA_TYPE])
-        for name in ("HTTPValidationError", "ValidationError"):
-            document["components"]["schemas"].pop(name, None)
+        for path in document["paths"].values():
+            for method, operation in path.items():
+                _complete(method, operation)
+        document["components"]["schemas"] = _schemas(document["components"]["schemas"])
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _schemas(names: Iterable[str]) -> dict[str, Any]:
+    """Ours, straight from pydantic: the framework would make 2^63 of 2^63-1 and drop null from examples."""
+    models: list[tuple[type[BaseModel], JsonSchemaMode]] = [
+        (getattr(schemas, name), "validation") for name in names if hasattr(schemas, name)
+    ]
+    _, found = models_json_schema(models, ref_template="#/components/schemas/{model}", schema_generator=_AsWritten)
+    definitions: dict[str, Any] = found["$defs"]
+    return definitions
+
+
+class _AsWritten(GenerateJsonSchema):
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
+        return value
+
+
+def _complete(method: str, operation: dict[str, Any]) -> None:
+    for response in operation["responses"].values():
+        content = response.get("content", {})
+        if MEDIA_TYPE in content:  # the framework puts every model under the media type of the route's success
+            (misplaced,) = content.keys() - {MEDIA_TYPE}
+            content[MEDIA_TYPE]["schema"] |= content.pop(misplaced)["schema"]
+    for parameter in operation.get("parameters", ()):
+        # An absent parameter is None in Python; in a URL there is no null.
+        schema = parameter["schema"]
+        kinds = [kind for kind in schema.pop("anyOf", []) if kind != {"type": "null"}]
+        parameter["schema"] = schema | (kinds[0] if len(kinds) == 1 else {"anyOf": kinds} if kinds else {})
+    if method == "patch":
+        content = operation["requestBody"]["content"]
+        content[MERGE_PATCH] = content[JSON]

@@ -11,10 +11,25 @@ from starlette.responses import Response
 
 from ...domain.errors import StewardError
 from .allowed_methods import allowed_methods
+from .json_body import accepted_types
 from .problems import Fault, HttpProblem, domain_problem, pointer, problem_response
 from .schemas import UNION_TAG
 
-_FRAMEWORK_CODES = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+# A body of a megabyte can hold a hundred thousand faults, and each is many times longer in the answer.
+MOST_FAULTS = 100
+
+# What pydantic says in the words of Python, in those of JSON.
+_OBJECT = ("object_type", "This has to be a JSON object")
+_IN_WORDS_OF_JSON = {
+    "missing": ("missing", "This is required"),
+    "extra_forbidden": ("unknown_member", "There is no such member"),
+    "model_attributes_type": _OBJECT,
+    "dict_type": _OBJECT,
+    "string_type": ("string_type", "This has to be a string"),
+    "int_type": ("int_type", "This has to be an integer"),
+    "bool_type": ("bool_type", "This has to be true or false"),
+    "string_unicode": ("unpaired_surrogate", "Unpaired surrogates are not allowed"),
+}
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -31,33 +46,41 @@ async def _domain(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HttpProblem)
-    return problem_response(request, error.code, error.detail, faults=error.faults, headers=error.headers)
+    return problem_response(request.scope, error.code, error.detail, headers=error.headers)
 
 
 async def _framework(request: Request, error: Exception) -> Response:
+    """The router's own two, for a path or a method that is not there; whatever else it may raise one day is a bug."""
     assert isinstance(error, HTTPException)
-    code = _FRAMEWORK_CODES.get(error.status_code, "bad_request")
-    if code == "route_not_found":
-        return problem_response(request, code, "There is nothing at this path")
-    if code == "method_not_allowed":
-        # The framework names the methods of the first route that matches, although the path may have more.
-        allow = ", ".join(allowed_methods(request.app, request.scope["path"]))
-        return problem_response(request, code, f"This path takes {allow}", headers={"Allow": allow})
-    return problem_response(request, code, str(error.detail))
+    if error.status_code == 404:
+        return problem_response(request.scope, "route_not_found", "There is nothing at this path")
+    if error.status_code != 405:
+        raise error
+    # The framework names the methods of the first route that matches, although the path may have more.
+    methods = allowed_methods(request.app, request.scope["path"])
+    headers = {"Allow": ", ".join(methods)}
+    if request.method == "OPTIONS":  # RFC 9110 section 9.3.7, and RFC 5789 section 3.1
+        patch = {"Accept-Patch": ", ".join(accepted_types("PATCH"))} if "PATCH" in methods else {}
+        return Response(status_code=204, headers={**headers, **patch})
+    return problem_response(request.scope, "method_not_allowed", f"This path takes {headers['Allow']}", headers=headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
     """Never with the input: the framework's own handler echoes it, and fails on NaN, surrogates and bytes."""
     assert isinstance(error, RequestValidationError)
-    faults = [_fault(each) for each in error.errors()]
-    detail = faults[0].detail if len(faults) == 1 else f"The request has {len(faults)} faults"
-    return problem_response(request, "invalid_request", detail, faults=faults)
+    faults = [_fault(each) for each in error.errors()[:MOST_FAULTS]]
+    total = len(error.errors())
+    if total == 1:
+        detail = faults[0].detail
+    else:
+        detail = f"The request has {total} faults{f', of which these are {MOST_FAULTS}' if total > MOST_FAULTS else ''}"
+    return problem_response(request.scope, "invalid_request", detail, faults=faults)
 
 
 def _fault(error: dict[str, Any]) -> Fault:
     place, *path = error["loc"]
     path += error.get("ctx", {}).get("below", ())  # see fields.rule
-    code, detail = str(error["type"]), str(error["msg"])
+    code, detail = _IN_WORDS_OF_JSON.get(error["type"], (error["type"], error["msg"]))
     if place == "body":
         return Fault("pointer", pointer(_without_union_tags(path)), code, detail)
     where = "header" if place == "header" else "parameter"

@@ -11,6 +11,7 @@ from ...domain import attributes, items, users
 from ...domain.errors import InvalidValue
 from ...service_layer.hashing import check_password
 
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1, "maximum": users.MAX_ID}
 
@@ -32,6 +33,12 @@ def rule(check: Callable[[Any], Any]) -> AfterValidator:
     return AfterValidator(checked)
 
 
+def _check_attributes_patch(patch: dict[str, Any]) -> dict[str, Any]:
+    # On nothing: what it adds has to fit, while what it takes away may be named at any length.
+    attributes.patch_attributes({}, patch)
+    return patch
+
+
 def _parse_id(value: object) -> object:
     if isinstance(value, str):
         if not _ID.fullmatch(value) or int(value) > users.MAX_ID:
@@ -44,7 +51,16 @@ def _parse_id_or_me(value: object) -> object:
     return None if value == "me" else _parse_id(value)
 
 
-# In a path or a query, where all is text; one spelling for each id.
+def _parse_integer(value: object) -> object:
+    if isinstance(value, str):
+        if not _INTEGER.fullmatch(value):
+            raise PydanticCustomError("int_parsing", "This has to be an integer")
+        return int(value)
+    return value
+
+
+# In a path or a query all is text. One spelling for each number, while pydantic takes `+1`, `1_0` and ` 1.0` too.
+AS_WRITTEN_IN_JSON = BeforeValidator(_parse_integer)
 TextId = Annotated[int, BeforeValidator(_parse_id), WithJsonSchema(_ID_SCHEMA)]
 UserIdOrMe = Annotated[
     int | None,
@@ -54,33 +70,28 @@ UserIdOrMe = Annotated[
 # In a JSON body.
 JsonId = Annotated[int, Field(strict=True, ge=1, le=users.MAX_ID, json_schema_extra={"format": "int64"})]
 
-Username = Annotated[
-    str, rule(users.check_username), Field(json_schema_extra={"minLength": 3, "maxLength": 64}, examples=["ada"])
-]
+Username = Annotated[str, rule(users.check_username), Field(json_schema_extra={"minLength": 3, "maxLength": 64})]
 Email = Annotated[
     str,
     rule(users.check_email),
-    Field(json_schema_extra={"minLength": 3, "maxLength": 254}, examples=["ada@example.org"]),
+    Field(json_schema_extra={"minLength": 3, "maxLength": 254}),
 ]
 Password = Annotated[
     str,
     rule(check_password),
     Field(json_schema_extra={"minLength": 8, "maxLength": 128, "format": "password"}, repr=False),
 ]
-Name = Annotated[
-    str, rule(items.check_name), Field(json_schema_extra={"minLength": 1, "maxLength": 200}, examples=["Box"])
-]
-Description = Annotated[
-    str | None, rule(items.check_description), Field(json_schema_extra={"maxLength": 10_000}, examples=["Oak"])
-]
+Name = Annotated[str, rule(items.check_name), Field(json_schema_extra={"minLength": 1, "maxLength": 200})]
+Description = Annotated[str | None, rule(items.check_description), Field(json_schema_extra={"maxLength": 10_000})]
 Quantity = Annotated[
     int,
     rule(items.check_quantity),
-    Field(json_schema_extra={"minimum": 0, "maximum": items.MAX_QUANTITY}, examples=[3]),
+    Field(json_schema_extra={"minimum": 0, "maximum": items.MAX_QUANTITY}),
 ]
 TransferQuantity = Annotated[
     int,
     rule(lambda quantity: items.check_quantity(quantity, least=1)),
     Field(json_schema_extra={"minimum": 1, "maximum": items.MAX_QUANTITY}),
 ]
-Attributes = Annotated[dict[str, Any], rule(attributes.check_attributes), Field(examples=[{"colour": "green"}])]
+Attributes = Annotated[dict[str, Any], rule(attributes.check_attributes)]
+AttributesPatch = Annotated[dict[str, Any], rule(_check_attributes_patch)]

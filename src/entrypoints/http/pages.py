@@ -6,17 +6,19 @@ import json
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
+from annotated_types import Ge, Le
 from fastapi import Query
 from starlette.requests import Request
 
 from ...domain.users import MAX_ID
 from .answers import JsonAnswer
+from .fields import AS_WRITTEN_IN_JSON
 from .problems import HttpProblem
 
 _VERSION = 1
 
-Limit = Annotated[int, Query(ge=1, le=200, description="How many at the most")]
-Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before", max_length=1000)]
+Limit = Annotated[int, Ge(1), Le(200), AS_WRITTEN_IN_JSON, Query(description="How many at the most")]
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
 
 
 def page_answer(request: Request, rows: list[dict[str, Any]], limit: int, filters: dict[str, Any]) -> JsonAnswer:

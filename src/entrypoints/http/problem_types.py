@@ -26,9 +26,9 @@ class ProblemType:
 
 
 _TYPES = (
+    ProblemType("bad_request", 400, "Bad request", "Send HTTP/1.1 (RFC 9112)."),
     ProblemType("malformed_json", 400, "Malformed JSON", "Send a body that is one JSON document in UTF-8 (RFC 8259)."),
     ProblemType("invalid_cursor", 400, "Invalid cursor", "Follow `next_cursor` or `Link`; else begin again."),
-    ProblemType("bad_request", 400, "Bad request", "The request does not follow HTTP; look at how it is sent."),
     ProblemType("forbidden", 403, "Forbidden", "Ask someone who may do this."),
     ProblemType(
         "user_not_found",
@@ -42,7 +42,6 @@ _TYPES = (
         "Item not found",
         "Check the id. What is not yours to see is not found either.",
     ),
-    ProblemType("not_found", 404, "Not found", "Check the id."),
     ProblemType("route_not_found", 404, "No such path", "Look the path up in /docs."),
     ProblemType("method_not_allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
     ProblemType("username_taken", 409, "Username taken", "Choose another username."),
@@ -78,6 +77,7 @@ _TYPES = (
     ProblemType(
         "database_unavailable", 503, "Database unavailable", "Nothing was stored. Repeat the request after a pause.", 1
     ),
+    ProblemType("shutting_down", 503, "Shutting down", "This server is ending: send requests to another one.", 1),
     ProblemType("schema_out_of_date", 503, "Schema out of date", "The operator has to run `steward db upgrade`.", 30),
     ProblemType(
         "deadline_exceeded", 503, "Deadline exceeded", "Nothing was stored. Repeat the request after a pause.", 1

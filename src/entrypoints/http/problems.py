@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from ...domain import errors
 from .problem_types import PROBLEM_TYPES
@@ -32,13 +33,10 @@ class Fault:
 class HttpProblem(Exception):
     """A problem that only the HTTP edge knows."""
 
-    def __init__(
-        self, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
-        self.faults = faults
         self.headers = headers or {}
 
 
@@ -47,8 +45,15 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
+def instance_of(scope: Scope) -> str:
+    """The path as it was sent, as a URI reference."""
+    path = quote(scope.get("raw_path") or scope["path"].encode(), safe="/%:@!$&'()*+,;=~-._")
+    # A reference that begins with two slashes would name a host (RFC 3986 section 4.2).
+    return f"/.{path}" if path.startswith("//") else path
+
+
 def problem_response(
-    request: Request, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    scope: Scope, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     kind = PROBLEM_TYPES[code]
     body: dict[str, Any] = {
@@ -57,7 +62,7 @@ def problem_response(
         "status": kind.status,
         "detail": detail,
         "code": kind.code,
-        "instance": quote(request.scope["path"], safe="/:@!$&'()*+,;=~-._"),
+        "instance": instance_of(scope),
         "request_id": current_request_id(),
     }
     if faults:
@@ -79,4 +84,4 @@ def domain_problem(request: Request, error: errors.StewardError) -> Response:
         in_body = request.method in ("POST", "PUT", "PATCH")
         where, name = ("pointer", pointer(error.path)) if in_body else ("parameter", error.field)
         faults = (Fault(where, name, error.rule, str(error)),)
-    return problem_response(request, error.code, str(error), faults=faults)
+    return problem_response(request.scope, error.code, str(error), faults=faults)

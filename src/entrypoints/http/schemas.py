@@ -10,6 +10,7 @@ from ...domain.partial import UNSET
 from ...domain.users import UserId
 from .fields import (
     Attributes,
+    AttributesPatch,
     Description,
     Email,
     JsonId,
@@ -40,13 +41,23 @@ def _absent() -> Any:
     return Field(default_factory=lambda: UNSET)
 
 
+def _example(members: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [members]})
+
+
 class UserCreate(_Body):
+    model_config = _example({"username": "ada", "email": "ada@example.org", "password": "correct horse battery staple"})
+
     username: Username
     email: Email
     password: Password
 
 
 class UserPatch(_Body):
+    """Absent members stay as they are."""
+
+    model_config = _example({"email": "ada@example.net", "is_active": True})
+
     username: Username = _absent()
     email: Email = _absent()
     role: Literal["member", "admin"] = _absent()
@@ -54,20 +65,26 @@ class UserPatch(_Body):
 
 
 class ItemCreate(_Body):
+    model_config = _example(
+        {"name": "Box", "description": "Oak", "quantity": 3, "attributes": {"colour": "green"}, "owner_id": 1}
+    )
+
     name: Name
     description: Description = None
     quantity: Quantity = 1
     attributes: Attributes = Field(default_factory=dict)
-    owner_id: JsonId = _absent()
+    owner_id: JsonId  # required as long as there is no sign-in that says who is asking
 
 
 class ItemPatch(_Body):
-    """`attributes` is a merge patch of its own: its members replace those of the item, null takes one away."""
+    """Absent members stay as they are. `attributes` merge likewise: null takes a member away."""
+
+    model_config = _example({"quantity": 2, "attributes": {"colour": None, "size": {"unit": "cm", "height": 30}}})
 
     name: Name = _absent()
     description: Description = _absent()
     quantity: Quantity = _absent()
-    attributes: Attributes = _absent()
+    attributes: AttributesPatch = _absent()
 
 
 class ToUserId(_Body):
@@ -86,6 +103,8 @@ def _kind_of_recipient(value: object) -> str:
 
 class TransferRequest(_Body):
     """`to` is a username, a user's id, or another item, which takes the quantity up. Without `quantity`: all of it."""
+
+    model_config = _example({"to": "bob", "quantity": 1})
 
     to: Annotated[
         Annotated[str, Tag(UNION_TAG + "username")]

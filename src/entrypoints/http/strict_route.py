@@ -1,24 +1,28 @@
 """A route that takes nothing it does not know: neither in the query, nor in the way JSON is written."""
 
-import json
-import math
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .problems import Fault, HttpProblem
+from .json_body import JsonRequest
 
-JSON_TYPES = ("application/json", "application/merge-patch+json")
+_query_faults: ContextVar[list[dict[str, Any]]] = ContextVar("steward_query_faults")
 
 
 class StrictRoute(APIRoute):
     """Refuses query parameters that are unknown or repeated (422), bodies that do not say they are JSON (415), and
     JSON that readers disagree on (400)."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, _unless_faulty(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
@@ -26,78 +30,29 @@ class StrictRoute(APIRoute):
         takes_body = self.body_field is not None
 
         async def handle_strictly(request: Request) -> Response:
-            if request.scope["query_string"]:
-                _check_query(request, known)
             if takes_body:
-                # Read here, because the framework turns whatever goes wrong while it reads into one vague 400.
-                request = StrictJsonRequest(request.scope, request.receive)
-                await request.read()
-            return await handle(request)
+                request = JsonRequest(request.scope, request.receive)
+                await request.read(request.app.state.container.settings().max_body_size)
+            faults = _faults_of_query(request, known)
+            _query_faults.set(faults)
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                raise RequestValidationError([*faults, *error.errors()]) from None
 
         return handle_strictly
 
 
-class StrictJsonRequest(Request):
-    async def read(self) -> None:
-        """Read and parse the body, if there is one. Raises `HttpProblem`."""
-        self._body = await self._read_within(self.app.state.container.settings().max_body_size)
-        if self._body:
-            self._check_media_type()
-            self._json = _parse(self._body)
+def _unless_faulty(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
+    """Called when everything else has been validated, so that faults of the query are reported with all others."""
 
-    async def _read_within(self, limit: int) -> bytes:
-        too_large = HttpProblem("body_too_large", f"A body has at most {limit} bytes")
-        announced = self.headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced) > limit:
-            raise too_large
-        chunks, size = [], 0
-        async for chunk in self.stream():
-            size += len(chunk)
-            if size > limit:
-                raise too_large
-            chunks.append(chunk)
-        return b"".join(chunks)
+    @wraps(endpoint)
+    async def checked(*args: Any, **values: Any) -> Response:
+        if _query_faults.get():
+            raise RequestValidationError([])
+        return await endpoint(*args, **values)
 
-    def _check_media_type(self) -> None:
-        media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        allowed = JSON_TYPES if self.method == "PATCH" else JSON_TYPES[:1]
-        if media_type not in allowed:
-            headers = {"Accept-Patch": ", ".join(JSON_TYPES)} if self.method == "PATCH" else {}  # RFC 5789 section 2.2
-            raise HttpProblem("unsupported_media_type", f"The body has to be {' or '.join(allowed)}", headers=headers)
-
-
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite
-        )
-    except UnicodeDecodeError:
-        raise HttpProblem("malformed_json", "The body is not UTF-8") from None
-    except RecursionError:
-        raise HttpProblem("malformed_json", "The JSON is nested too deep") from None
-    except json.JSONDecodeError as error:
-        raise HttpProblem("malformed_json", f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    except ValueError:  # an integer of thousands of digits
-        raise HttpProblem("malformed_json", "A number has too many digits") from None
-
-
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    # RFC 8259 section 4: what receivers make of repeated names is unpredictable. To keep one is to lose the other.
-    whole = dict(members)
-    if len(whole) != len(members):
-        raise HttpProblem("malformed_json", "An object names a member twice")
-    return whole
-
-
-def _refuse_constant(name: str) -> float:
-    raise HttpProblem("malformed_json", f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise HttpProblem("malformed_json", "A number is too large")
-    return number
+    return checked
 
 
 def _query_names(dependant: Dependant) -> list[str]:
@@ -107,16 +62,19 @@ def _query_names(dependant: Dependant) -> list[str]:
     return names
 
 
-def _check_query(request: Request, known: frozenset[str]) -> None:
+def _faults_of_query(request: Request, known: frozenset[str]) -> list[dict[str, Any]]:
+    if not request.scope["query_string"]:
+        return []
     given = Counter(name for name, _ in request.query_params.multi_items())
-    faults = [
-        Fault("parameter", name, "unknown_parameter", "There is no such parameter") for name in given.keys() - known
-    ]
-    faults += [
-        Fault("parameter", name, "repeated_parameter", "Give it once")
+    return [
+        _fault(name, "repeated_parameter", "Give it once")
+        if name in known
+        else _fault(name, "unknown_parameter", "There is no such parameter")
         for name, times in given.items()
-        if times > 1 and name in known
+        if name not in known or times > 1
     ]
-    if faults:
-        faults.sort(key=lambda fault: fault.name)
-        raise HttpProblem("invalid_request", "The query has parameters that cannot be honoured", faults=faults)
+
+
+def _fault(name: str, code: str, detail: str) -> dict[str, Any]:
+    """As pydantic writes them, because the framework's are."""
+    return {"type": code, "loc": ("query", name), "msg": detail}

@@ -28,18 +28,20 @@ Expand = Annotated[Literal["owner"] | None, Query(description="Show the owner to
     "",
     status_code=201,
     operation_id="create_item",
-    responses=answers(ItemOut, "The item", status=201, headers=("Location", "ETag")) | problems("forbidden", body=True),
+    summary="Create an item",
+    responses=answers(ItemOut, "The new item", status=201, headers=("Location", "ETag"))
+    | problems("forbidden", writes=True, body=True),
 )
 async def create(body: ItemCreate, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
-    """`owner_id` says who owns the item."""
     return item_answer(await run(uow, items.create_item, actor, **body.given()), created=True)
 
 
 @router.get(
     "",
     operation_id="list_items",
+    summary="List items",
     responses=answers(ItemPage, "Items, the newest first", headers=("Link",))
-    | problems("invalid_cursor", "user_not_found", reads=True),
+    | problems("invalid_cursor", "user_not_found"),
 )
 async def list_all(
     request: Request,
@@ -69,8 +71,9 @@ async def item_rows(
 @router.get(
     "/{item_id}",
     operation_id="get_item",
-    responses=answers(ItemOut, "The item; an expanded one has no ETag", headers=("ETag",))
-    | problems("item_not_found", reads=True),
+    summary="Show an item",
+    responses=answers(ItemOut, "The item; an expanded one has no ETag: it shows two resources", headers=("ETag",))
+    | problems("item_not_found"),
 )
 async def get(item_id: TextId, uow: CurrentUnitOfWork, actor: CurrentActor, expand: Expand = None) -> Response:
     if expand == "owner":
@@ -81,15 +84,25 @@ async def get(item_id: TextId, uow: CurrentUnitOfWork, actor: CurrentActor, expa
 @router.patch(
     "/{item_id}",
     operation_id="update_item",
-    responses=answers(ItemOut, "The item afterwards", headers=("ETag",)) | problems("item_not_found", body=True),
+    summary="Change an item",
+    responses=answers(ItemOut, "The item afterwards", headers=("ETag",))
+    | problems("item_not_found", writes=True, body=True),
 )
 async def update(item_id: TextId, body: ItemPatch, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     """A merge patch (RFC 7396): absent members stay, null clears what can be empty, `attributes` merge."""
     return item_answer(await run(uow, items.update_item, actor, item_id=ItemId(item_id), **body.given()))
 
 
-@router.delete("/{item_id}", status_code=204, operation_id="delete_item", responses=problems("item_not_found"))
+@router.delete(
+    "/{item_id}",
+    status_code=204,
+    operation_id="delete_item",
+    summary="Delete an item",
+    response_description="The item is gone",
+    responses=problems("item_not_found", writes=True),
+)
 async def delete(item_id: TextId, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+    """A second time it is not found."""
     if not await run(uow, items.delete_item, actor, item_id=ItemId(item_id)):
         raise ItemNotFound(item_id)
     return Response(status_code=204)
@@ -98,9 +111,16 @@ async def delete(item_id: TextId, uow: CurrentUnitOfWork, actor: CurrentActor) -
 @router.post(
     "/{item_id}/transfer",
     operation_id="transfer_item",
+    summary="Hand an item over, or a part of it",
     responses=answers(TransferOut, "Both sides afterwards")
     | problems(
-        "item_not_found", "unknown_recipient", "same_item", "insufficient_quantity", "quantity_overflow", body=True
+        "item_not_found",
+        "unknown_recipient",
+        "same_item",
+        "insufficient_quantity",
+        "quantity_overflow",
+        writes=True,
+        body=True,
     ),
 )
 async def transfer(item_id: TextId, body: TransferRequest, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:

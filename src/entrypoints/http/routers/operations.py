@@ -2,7 +2,7 @@
 
 from html import escape
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from ..answers import JsonAnswer
@@ -16,7 +16,12 @@ from ..strict_route import StrictRoute
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
 
 
-@router.get("/livez", operation_id="get_liveness", responses=answers(Health, "The process answers"))
+@router.get(
+    "/livez",
+    operation_id="get_liveness",
+    summary="Is the process alive?",
+    responses=answers(Health, "It answers") | problems(database=False),
+)
 async def live() -> Response:
     """Never asks the database: a restart of this process would not mend it."""
     return JsonAnswer({"status": "ok"})
@@ -25,17 +30,28 @@ async def live() -> Response:
 @router.get(
     "/readyz",
     operation_id="get_readiness",
-    responses=answers(Health, "Requests can be served") | problems("schema_out_of_date", reads=True),
+    summary="Can requests be served?",
+    responses=answers(Health, "They can") | problems("shutting_down"),
 )
-async def ready(uow: CurrentUnitOfWork) -> Response:
+async def ready(request: Request, uow: CurrentUnitOfWork) -> Response:
+    """Asks the database, and says no from the moment the server has been told to end."""
+    if getattr(request.state, "draining", False):
+        raise HttpProblem("shutting_down", "This server is ending")
     async with uow.reading():
         await uow.users.is_empty()
     return JsonAnswer({"status": "ok"})
 
 
-@router.get("/problems/{slug}", include_in_schema=False)
-async def explain_problem(slug: str) -> Response:
-    """What the `type` of a problem points to, for a person."""
+@router.get(
+    "/problems/{slug}",
+    operation_id="explain_problem",
+    summary="Explain a problem",
+    response_class=HTMLResponse,
+    response_description="A page for people",
+    responses=problems("route_not_found", database=False),
+)
+async def explain(slug: str) -> Response:
+    """What the `type` of a problem points to."""
     kind = PROBLEM_TYPES.get(slug.replace("-", "_"))
     if kind is None or kind.slug != slug:
         raise HttpProblem("route_not_found", "There is no such problem")

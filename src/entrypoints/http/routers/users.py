@@ -1,6 +1,6 @@
 """`/users`"""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -26,23 +26,23 @@ router = APIRouter(prefix="/users", tags=["users"], route_class=StrictRoute)
     "",
     status_code=201,
     operation_id="register_user",
-    responses=answers(UserOut, "The user", status=201, headers=("Location", "ETag"))
-    | problems("username_taken", "email_taken", body=True),
+    summary="Sign up",
+    responses=answers(UserOut, "The new user", status=201, headers=("Location", "ETag"))
+    | problems("username_taken", "email_taken", writes=True, body=True),
 )
 async def register(body: UserCreate, uow: CurrentUnitOfWork, actor: CurrentActor, hasher: CurrentHasher) -> Response:
+    """Usernames and e-mail addresses are unique, whatever their case. If both are taken, the name is reported."""
+    given = body.given()
     # Before the transaction: hashing takes long on purpose.
-    password_hash = await hasher.hash(body.password)
-    user = await run(
-        uow, users.register_user, actor, username=body.username, email=body.email, password_hash=password_hash
-    )
-    return user_answer(user, created=True)
+    password_hash = await hasher.hash(given.pop("password"))
+    return user_answer(await run(uow, users.register_user, actor, **given, password_hash=password_hash), created=True)
 
 
 @router.get(
     "",
     operation_id="list_users",
-    responses=answers(UserPage, "Users, the newest first", headers=("Link",))
-    | problems("invalid_cursor", "forbidden", reads=True),
+    summary="List users",
+    responses=answers(UserPage, "Users, the newest first", headers=("Link",)) | problems("invalid_cursor", "forbidden"),
 )
 async def list_all(
     request: Request, uow: CurrentUnitOfWork, actor: CurrentActor, limit: Limit = 50, cursor: Cursor = None
@@ -55,7 +55,8 @@ async def list_all(
 @router.get(
     "/{user_id}",
     operation_id="get_user",
-    responses=answers(UserOut, "The user", headers=("ETag",)) | problems("user_not_found", reads=True),
+    summary="Show a user",
+    responses=answers(UserOut, "The user", headers=("ETag",)) | problems("user_not_found"),
 )
 async def get(user_id: UserIdOrMe, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     return user_answer(await run(uow, users.get_user, actor, user_id=_named(user_id, actor)))
@@ -64,51 +65,51 @@ async def get(user_id: UserIdOrMe, uow: CurrentUnitOfWork, actor: CurrentActor) 
 @router.patch(
     "/{user_id}",
     operation_id="update_user",
+    summary="Change a user",
     responses=answers(UserOut, "The user afterwards", headers=("ETag",))
-    | problems("user_not_found", "forbidden", "username_taken", "email_taken", body=True),
+    | problems("user_not_found", "forbidden", "username_taken", "email_taken", writes=True, body=True),
 )
 async def update(user_id: UserIdOrMe, body: UserPatch, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
-    """Absent members stay as they are."""
-    user = await run(uow, users.update_user, actor, user_id=_named(user_id, actor), **body.given())
-    return user_answer(user)
+    """A merge patch (RFC 7396): absent members stay as they are. One that changes nothing keeps the version."""
+    return user_answer(await run(uow, users.update_user, actor, user_id=_named(user_id, actor), **body.given()))
 
 
 @router.delete(
     "/{user_id}",
     status_code=204,
     operation_id="delete_user",
-    responses=problems("user_not_found", "user_owns_items", "unknown_recipient"),
+    summary="Delete a user",
+    response_description="The user is gone",
+    responses=problems("user_not_found", "user_owns_items", "unknown_recipient", writes=True),
 )
 async def delete(
     user_id: UserIdOrMe,
     uow: CurrentUnitOfWork,
     actor: CurrentActor,
     items: Annotated[Literal["delete", "transfer"] | None, Query(description="What becomes of the items")] = None,
-    to: Annotated[TextId | None, Query(description="The user who gets the items")] = None,
+    to: Annotated[TextId | None, Query(description="With `items=transfer`: the user who gets them")] = None,
 ) -> Response:
+    """A user who owns items is deleted only if the caller says what becomes of them."""
+    target = _named(user_id, actor)
+    if not await run(uow, users.delete_user, actor, user_id=target, **_fate(items, to)):
+        raise UserNotFound(target)
+    return Response(status_code=204)
+
+
+def _fate(items: str | None, to: int | None) -> dict[str, Any]:
     if items == "transfer" and to is None:
         raise InvalidValue("to", "missing", "Say who gets the items")
     if items != "transfer" and to is not None:
         raise InvalidValue("to", "contradiction", "`to` goes with `items=transfer`")
-    target = _named(user_id, actor)
-    deleted = await run(
-        uow,
-        users.delete_user,
-        actor,
-        user_id=target,
-        delete_items=items == "delete",
-        transfer_items_to=None if to is None else UserId(to),
-    )
-    if not deleted:
-        raise UserNotFound(target)
-    return Response(status_code=204)
+    return {"delete_items": items == "delete", "transfer_items_to": to}
 
 
 @router.get(
     "/{user_id}/items",
     operation_id="list_items_of_user",
+    summary="List a user's items",
     responses=answers(ItemPage, "The user's items, the newest first", headers=("Link",))
-    | problems("invalid_cursor", "user_not_found", reads=True),
+    | problems("invalid_cursor", "user_not_found"),
 )
 async def list_items(
     user_id: UserIdOrMe,

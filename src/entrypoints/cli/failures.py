@@ -1,0 +1,28 @@
+"""What is said of an error on the command line: never a traceback, never a secret."""
+
+from ...domain.errors import DatabaseUnavailable, InvalidValue, StewardError
+
+
+def sentences(error: Exception) -> list[str]:
+    """Empty for an error that was not foreseen."""
+    if isinstance(error, DatabaseUnavailable):
+        return [_unavailable(error)]
+    if isinstance(error, InvalidValue):
+        return [f"{error.field}: {error}"]
+    if isinstance(error, StewardError):
+        return [str(error) or error.code]
+
+    from ...config import ConfigurationError  # slow to import, but whoever raised it has done so already
+
+    if isinstance(error, ConfigurationError):
+        return error.faults
+    return []
+
+
+def _unavailable(error: DatabaseUnavailable) -> str:
+    """With what the driver said and where it looked: the fault is mostly in the settings."""
+    from ...config import load_settings
+
+    cause = getattr(error.__cause__, "orig", None) or error.__cause__
+    reason = f": {str(cause).splitlines()[0]}" if cause is not None and str(cause) else ""
+    return f"{error}{reason} (STEWARD_DATABASE_URL is {load_settings().shown_database_url})"

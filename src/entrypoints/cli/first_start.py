@@ -1,0 +1,54 @@
+"""What has to be done before the first request: the schema, and on an empty database the first admin."""
+
+import secrets
+from dataclasses import dataclass
+
+from ...adapters.database import schema
+from ...bootstrap import Container
+from ...config import Settings
+from ...domain.actors import Actor
+from ...domain.errors import SchemaOutOfDate
+from ...service_layer import retry
+from ...service_layer.first_admin import create_first_admin, has_users
+
+
+@dataclass(frozen=True, slots=True)
+class FirstAdmin:
+    """`made_password` is the password if it was made here: it is to be shown, once."""
+
+    username: str
+    made_password: str | None
+
+
+async def prepare(container: Container, *, migrate: bool) -> FirstAdmin | None:
+    """Bring the schema up to date, on SQLite or where `migrate` says so, and make the first admin.
+
+    Raises `SchemaOutOfDate` where that is not allowed, and `DatabaseUnavailable`.
+    """
+    database = container.database()
+    try:
+        await schema.require_newest(database)
+    except SchemaOutOfDate:
+        # The embedded database is ours alone; with any other, whoever runs it says when.
+        if not (migrate or database.dialect == "sqlite"):
+            raise
+        await schema.upgrade(database)
+    return await _first_admin(container)
+
+
+async def _first_admin(container: Container) -> FirstAdmin | None:
+    settings: Settings = container.settings()
+    actor, uow = Actor.system(), container.unit_of_work()
+    if await has_users(uow, actor):
+        return None
+    given = settings.first_admin_password()
+    password = given or secrets.token_urlsafe(16)
+    admin = await retry.run(
+        uow,
+        create_first_admin,
+        actor,
+        username=settings.admin_username,
+        email=settings.admin_email,
+        password_hash=await container.hasher().hash(password),
+    )
+    return None if admin is None else FirstAdmin(admin.username, None if given else password)

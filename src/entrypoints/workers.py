@@ -1,0 +1,81 @@
+"""Several server processes on one socket, under uvicorn's supervisor: it replaces those that die.
+
+Each is a `Server` and ends like one; the supervisor ends after all of them have.
+"""
+
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from uvicorn.supervisors import multiprocess
+
+from .server import CUT_OFF, GRACEFUL, Server, ServerConfig
+
+START_LIMIT = 60.0  # seconds for a worker process to start
+
+
+class Worker(multiprocess.Process):
+    """One process of several."""
+
+    @property
+    def server(self) -> Server:
+        assert isinstance(self._server, Server)
+        return self._server
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        assert isinstance(self.config, ServerConfig)
+        # Ctrl+C reaches every process of the terminal: the workers leave it to the supervisor, whose SIGTERM would
+        # otherwise be their second signal.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self._server = Server(self.config, signals=(signal.SIGTERM,))
+        threading.Thread(target=_end_with_the_supervisor, daemon=True).start()
+        super().target(sockets)
+        raise SystemExit(self.server.exit_code)
+
+
+def _end_with_the_supervisor() -> None:
+    """A worker whose supervisor was killed would go on for ever, and keep the port."""
+    supervisor = multiprocessing.parent_process()
+    assert supervisor is not None
+    supervisor.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+# uvicorn's supervisor names the class of its processes by a global of its module, and offers no other way.
+multiprocess.Process = Worker  # type: ignore[misc]
+
+
+class Supervisor(multiprocess.Multiprocess):
+    """Several worker processes on one socket; `run` returns after all of them have ended."""
+
+    def __init__(
+        self, config: ServerConfig, listener: socket.socket, *, on_started: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(config, [listener])
+        self._on_started = on_started
+
+    @property
+    def exit_code(self) -> int:
+        return GRACEFUL if all(process.exitcode == 0 for process in self.processes) else CUT_OFF
+
+    def init_processes(self) -> None:
+        super().init_processes()
+        if all(process.wait_until_ready(START_LIMIT) for process in self.processes):
+            self._on_started()
+
+    def terminate_all(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._kill_all)
+        for listener in self.sockets:  # else whoever comes now would wait in a queue that nobody serves
+            listener.close()
+        super().terminate_all()
+
+    def _kill_all(self, number: int, frame: FrameType | None) -> None:
+        for process in self.processes:
+            process.process.kill()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)

@@ -1,0 +1,189 @@
+"""What the repositories themselves promise (`steward.domain.repositories`)."""
+
+from dataclasses import replace
+
+import pytest
+
+from ...domain.errors import ItemNotFound, UserNotFound
+from ...domain.items import ItemId, NewItem
+from ...domain.users import MAX_ID, NewUser, Owner, PasswordHash, Role, UserId
+from ..given import Store, given_item, given_user
+from .setting import Setting
+from .steps import add, new_item, new_user
+
+NOWHERE = [0, -1, 7_000_000, MAX_ID, MAX_ID + 1, -(2**63) - 1, 10**30]
+
+
+class Repositories(Setting):
+    async def test_a_user_comes_back_as_it_was_stored(self, store: Store) -> None:
+        new = NewUser.of(
+            username="Ada", email="Ada@example.org", role=Role.ADMIN, password_hash=PasswordHash("$argon2id$…")
+        )
+        async with store.unit_of_work() as uow:
+            assert await uow.users.is_empty()
+            ada = await uow.users.add(new, at=uow.now)
+            await uow.commit()
+        assert (ada.username, ada.email, ada.role, ada.is_active, ada.version, ada.password_hash) == (
+            "Ada",
+            "Ada@example.org",
+            Role.ADMIN,
+            True,
+            1,
+            PasswordHash("$argon2id$…"),
+        )
+        async with store.unit_of_work() as uow:
+            assert await uow.users.get(ada.id, for_update=True) == ada
+        async with store.unit_of_work().reading() as uow:
+            assert not await uow.users.is_empty()
+            for found in (
+                await uow.users.get(ada.id),
+                await uow.users.find("aDA"),
+                *await uow.users.page(limit=1),
+            ):
+                assert found == ada
+                assert isinstance(found.role, Role)
+
+    async def test_every_field_of_a_user_can_be_changed(self, store: Store) -> None:
+        ada = await given_user(store, username="ada")
+        async with store.unit_of_work() as uow:
+            ada.change(
+                at=uow.now,
+                username="Lovelace",
+                email="lovelace@example.org",
+                role=Role.ADMIN,
+                is_active=False,
+                password_hash=PasswordHash("$argon2id$…"),
+            )
+            await uow.users.save(ada)
+            await uow.commit()
+        async with store.unit_of_work().reading() as uow:
+            assert await uow.users.get(ada.id) == ada
+            assert await uow.users.find("ada") is None
+            assert await uow.users.find("LOVELACE") == ada
+
+    async def test_a_user_may_change_to_another_spelling_of_its_own_name(self, store: Store) -> None:
+        ada = await given_user(store, username="ada")
+        async with store.unit_of_work() as uow:
+            ada.change(at=uow.now, username="ADA")
+            await uow.users.save(ada)
+            await uow.commit()
+        assert ada.version == 2
+
+    async def test_an_item_comes_back_as_it_was_stored(self, store: Store) -> None:
+        ada = await given_user(store, username="ada")
+        attributes = {"z": 1, "a": [1.5, -0.0, True, None, "é\t"], "deep": {"er": {}}, "10": 2**53 - 1}
+        new = NewItem.of(
+            owner_id=ada.id, name="Kiste 📦", description="eine\nzweite", quantity=0, attributes=attributes
+        )
+        async with store.unit_of_work() as uow:
+            item = await uow.items.add(new, at=uow.now)
+            await uow.commit()
+        async with store.unit_of_work().reading() as uow:
+            found = await uow.items.get(item.id)
+            owned = await uow.items.get_with_owner(item.id)
+            assert found == owned.item == item
+            assert repr(found.attributes) == repr(attributes)
+            assert owned.owner == Owner(ada.id, "ada")
+            assert await uow.items.page(limit=1) == [item]
+            assert await uow.items.page_with_owner(limit=1) == [owned]
+
+    async def test_every_field_of_an_item_can_be_changed(self, store: Store) -> None:
+        item, other = await given_item(store, description="old"), await given_user(store)
+        async with store.unit_of_work() as uow:
+            item.change(at=uow.now, name="Lid", description=None, quantity=0, attributes={"a": 1})
+            item.hand_to(other.id, at=uow.now)
+            await uow.items.save(item)
+            await uow.commit()
+        async with store.unit_of_work().reading() as uow:
+            assert await uow.items.get(item.id) == item
+
+    @pytest.mark.parametrize("nowhere", NOWHERE)
+    async def test_an_id_that_nobody_has_is_not_found_whatever_it_is(self, store: Store, nowhere: int) -> None:
+        await given_item(store)
+        async with store.unit_of_work() as uow:
+            with pytest.raises(UserNotFound):
+                await uow.users.get(UserId(nowhere))
+            with pytest.raises(ItemNotFound):
+                await uow.items.get(ItemId(nowhere))
+            with pytest.raises(ItemNotFound):
+                await uow.items.get_with_owner(ItemId(nowhere))
+            await uow.commit()
+
+    async def test_pages_run_from_the_newest_to_the_oldest(self, store: Store) -> None:
+        async with store.unit_of_work() as uow:
+            people = [await add(uow, f"user-{number}") for number in range(5)]
+            things = [await uow.items.add(new_item(people[number % 2]), at=uow.now) for number in range(6)]
+            await uow.commit()
+        people.reverse()
+        things.reverse()
+        async with store.unit_of_work().reading() as uow:
+            assert await uow.users.page(limit=10) == people
+            assert await uow.users.page(limit=2) == people[:2]
+            assert await uow.users.page(before=people[1].id, limit=2) == people[2:4]
+            assert await uow.users.page(before=people[-1].id, limit=2) == []
+            assert await uow.items.page(limit=10) == things
+            assert await uow.items.page(before=things[1].id, limit=2) == things[2:4]
+            own = [item for item in things if item.owner_id == people[-1].id]
+            assert await uow.items.page(owner_id=people[-1].id, limit=10) == own
+            assert await uow.items.page(owner_id=people[-1].id, before=own[0].id, limit=1) == own[1:2]
+            for owner_id, before in (
+                (None, None),
+                (people[-1].id, None),
+                (None, own[0].id),
+                (people[-1].id, own[0].id),
+            ):
+                alone = await uow.items.page(owner_id=owner_id, before=before, limit=3)
+                with_owner = await uow.items.page_with_owner(owner_id=owner_id, before=before, limit=3)
+                assert [owned.item for owned in with_owner] == alone
+                assert all(owned.owner.id == owned.item.owner_id for owned in with_owner)
+
+    async def test_many_are_stored_in_the_order_given(self, store: Store) -> None:
+        async with store.unit_of_work() as uow:
+            people = await uow.users.add_many([new_user(f"user-{number}") for number in range(20)], at=uow.now)
+            owner = await uow.users.get(people[0])
+            things = await uow.items.add_many(
+                [new_item(owner, f"Item {number}", number) for number in range(20)], at=uow.now
+            )
+            await uow.commit()
+        async with store.unit_of_work().reading() as uow:
+            assert [(await uow.users.get(user_id)).username for user_id in people] == [
+                f"user-{number}" for number in range(20)
+            ]
+            assert [(await uow.items.get(item_id)).quantity for item_id in things] == list(range(20))
+
+    async def test_many_may_be_none(self, store: Store) -> None:
+        async with store.unit_of_work() as uow:
+            assert await uow.users.add_many([], at=uow.now) == []
+            assert await uow.items.add_many([], at=uow.now) == []
+            await uow.commit()
+
+    async def test_all_items_of_one_owner_are_deleted_and_counted(self, store: Store) -> None:
+        ada, bob = await given_user(store), await given_user(store)
+        kept = await given_item(store, owner=bob)
+        for _ in range(3):
+            await given_item(store, owner=ada)
+        async with store.unit_of_work() as uow:
+            assert await uow.items.delete_all_of(ada.id) == 3
+            assert await uow.items.delete_all_of(ada.id) == 0
+            assert await uow.items.page(limit=10) == [kept]
+            await uow.users.delete(ada)
+            await uow.commit()
+
+    async def test_all_items_of_one_owner_are_handed_over_and_counted(self, store: Store) -> None:
+        ada, bob = await given_user(store), await given_user(store)
+        mine = [await given_item(store, owner=ada, attributes={"n": number}) for number in range(3)]
+        async with store.unit_of_work() as uow:
+            assert await uow.items.hand_over_all_of(ada.id, to=bob.id, at=uow.now) == 3
+            assert await uow.items.hand_over_all_of(ada.id, to=bob.id, at=uow.now) == 0
+            assert await uow.items.hand_over_all_of(ada.id, to=UserId(7_000_000), at=uow.now) == 0
+            assert await uow.items.page(limit=10) == [
+                replace(item, owner_id=bob.id, version=2, updated_at=uow.now) for item in reversed(mine)
+            ]
+            await uow.commit()
+
+    async def test_what_no_user_can_be_called_is_not_found(self, store: Store) -> None:
+        await given_user(store)
+        async with store.unit_of_work() as uow:
+            for nobody in ("", "nobody", "\0", "\ud800", "x" * 100_000, "' OR 1=1 --"):
+                assert await uow.users.find(nobody) is None
+            await uow.commit()

@@ -1,0 +1,38 @@
+"""What the author of an adapter tells the suite about it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import pytest
+
+from ..given import Store
+
+
+class LoseCommit(Protocol):
+    def __call__(self, *, stored: bool) -> None:
+        """Let the connection break at the next COMMIT, after it was carried out or before."""
+        ...
+
+
+class Setting:
+    """Beside these a fixture `store` is needed: empty, of the test alone, with a method `unit_of_work()`."""
+
+    @pytest.fixture
+    def in_use(self, store: Store) -> Callable[[], int]:
+        """Override it: how many connections of the store are in use, so that leaks are noticed."""
+        return lambda: 0
+
+    @pytest.fixture
+    def readers_wait(self) -> bool:
+        """Override it if the store has a single connection, so that readers and writers wait for each other."""
+        return False
+
+    @pytest.fixture
+    def readers_beside_the_writer(self, readers_wait: bool) -> None:
+        if readers_wait:
+            pytest.skip("the store has a single connection: nobody reads beside a writer")
+
+    @pytest.fixture
+    def lose_next_commit(self, store: Store) -> LoseCommit:
+        """Override it, unless the store has `fail_next_commit` as `MemoryDatabase` has."""
+        return pytest.fail("Override the fixture `lose_next_commit`", pytrace=False)

@@ -1,0 +1,81 @@
+"""`steward check`: what is wrong, and what to do about it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..conftest import Postgres
+from ..support.postgres import PostgresServer
+from ..support.steward_command import steward
+
+
+def _checks(database_url: str) -> tuple[int, dict[str, Any]]:
+    done = steward("check", "--json", database_url=database_url)
+    answer = json.loads(done.stdout)
+    assert answer["ok"] is (done.returncode == 0)
+    return done.returncode, {check["name"]: check for check in answer["checks"]}
+
+
+def test_a_sound_sqlite_database_passes(sqlite_url: str) -> None:
+    code, checks = _checks(sqlite_url)
+    assert code == 0
+    assert list(checks) == ["configuration", "database", "schema", "journal_mode", "synchronous", "foreign_keys"]
+
+
+async def test_a_sound_postgres_passes() -> None:
+    server = PostgresServer(durable=True)
+    try:
+        assert steward("db", "upgrade", database_url=server.url("postgres")).returncode == 0
+        code, checks = _checks(server.url("postgres"))
+    finally:
+        server.stop()
+    assert code == 0
+    assert list(checks) == ["configuration", "database", "schema", "fsync", "full_page_writes", "synchronous_commit"]
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
+def test_a_postgres_that_may_lose_commits_fails(setting: str) -> None:
+    server = PostgresServer(durable=True, settings={setting: "off"})
+    try:
+        code, checks = _checks(server.url("postgres"))
+    finally:
+        server.stop()
+    assert code == 1
+    assert [name for name, check in checks.items() if not check["ok"]] == ["schema", setting]
+    assert "ALTER SYSTEM" in checks[setting]["detail"]
+
+
+def test_a_database_in_memory_is_not_durable() -> None:
+    code, checks = _checks("sqlite+aiosqlite:///:memory:")
+    assert code == 1
+    assert not checks["journal_mode"]["ok"]
+
+
+async def test_an_old_schema_fails_with_the_command_that_mends_it(postgres: Postgres) -> None:
+    empty = await postgres.create(empty=True)
+    code, checks = _checks(empty)
+    await postgres.drop(empty)
+    assert code == 1
+    assert "steward db upgrade" in checks["schema"]["detail"]
+
+
+def test_a_database_that_cannot_be_reached_ends_the_checks() -> None:
+    code, checks = _checks("postgresql+asyncpg://steward:s3cr3t@127.0.0.1:1/steward")
+    assert code == 1
+    assert list(checks) == ["configuration", "database"]
+    assert "s3cr3t" not in str(checks)
+
+
+def test_a_check_makes_no_file(tmp_path: Path) -> None:
+    code, checks = _checks(f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}")
+    assert code == 1
+    assert "there is no file" in checks["database"]["detail"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_faults_of_the_configuration_are_findings() -> None:
+    done = steward("check", port="many", pool_size=0)
+    assert done.returncode == 1
+    assert [line.split()[:2] for line in done.stdout.splitlines()] == [["configuration", "failed"]] * 2

@@ -1,0 +1,129 @@
+"""`steward serve`: how it starts, and when it refuses to."""
+
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from steward.adapters.database.database import Database
+from steward.domain.actors import Actor
+from steward.service_layer import users
+
+from ..conftest import Postgres
+from ..support.steward_command import steward
+from ..support.steward_server import StewardServer
+
+PASSWORD = "correct horse battery"
+
+
+def _new_file(tmp_path: Path) -> str:
+    return f"sqlite+aiosqlite:///{tmp_path / 'new' / 'steward.db'}"
+
+
+def test_it_tells_where_it_and_its_documentation_are(server_url: str) -> None:
+    with StewardServer(server_url) as server:
+        assert server.output[0].endswith(f" is at {server.url}")
+        assert server.output[1].endswith(f" is at {server.url}/docs")
+        assert server.client.get("/livez").status_code == 200
+        assert server.client.get("/docs").status_code == 200
+    assert server.errors == []
+
+
+def test_a_new_sqlite_file_gets_schema_and_an_admin_whose_password_is_shown_once(tmp_path: Path) -> None:
+    with StewardServer(_new_file(tmp_path)) as server:
+        [told] = [line for line in server.output if "first admin" in line]
+        assert re.search(r"'admin' .* with the password \S{20,} ", told)
+        [admin] = server.client.get("/users").json()["data"]
+        assert (admin["username"], admin["role"]) == ("admin", "admin")
+    with StewardServer(_new_file(tmp_path)) as again:
+        assert not [line for line in again.output if "password" in line]
+        assert len(again.client.get("/users").json()["data"]) == 1
+    assert server.errors == again.errors == [], "a password must not be in a log"
+
+
+async def test_the_first_admin_is_made_by_the_settings_and_a_given_password_is_not_shown(
+    server_url: str, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text(f"{PASSWORD}\n")
+    settings = {"admin_username": "Ζωή", "admin_email": "zoe@example.org", "admin_password_file": secret}
+    with StewardServer(server_url, **settings) as server:
+        assert not [line for line in server.output + server.errors if PASSWORD in line or "with the password" in line]
+    async with Database(server_url) as database:
+        [admin] = await users.list_users(database.unit_of_work(), Actor.system())
+    assert (admin.username, admin.email) == ("Ζωή", "zoe@example.org")
+    assert admin.password_hash is not None
+
+
+async def test_there_is_no_first_admin_where_there_are_users(server_url: str) -> None:
+    async with Database(server_url) as database:
+        await users.register_user(database.unit_of_work(), Actor.system(), username="ada", email="ada@example.org")
+    with StewardServer(server_url) as server:
+        assert [user["username"] for user in server.client.get("/users").json()["data"]] == ["ada"]
+
+
+async def test_another_database_is_migrated_only_when_asked_to(postgres: Postgres) -> None:
+    empty = await postgres.create(empty=True)
+    refused = steward("serve", "--port", "0", database_url=empty)
+    assert refused.returncode == 1
+    assert "steward db upgrade" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    with StewardServer(empty, "--migrate") as server:
+        assert server.client.get("/readyz").status_code == 200
+    await postgres.drop(empty)
+
+
+def test_a_database_in_memory_is_served_by_one_process() -> None:
+    with StewardServer("sqlite+aiosqlite:///:memory:") as server:
+        assert server.client.get("/readyz").status_code == 200
+    refused = steward("serve", "--port", "0", "--workers", "2", database_url="sqlite+aiosqlite:///:memory:")
+    assert refused.returncode == 1
+    assert "STEWARD_WORKERS" in refused.stderr
+
+
+def test_a_port_in_use_is_told_in_a_sentence_and_nothing_is_migrated(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = steward("serve", "--port", str(port), database_url=_new_file(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == f"Error: Cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_it_listens_on_loopback_alone_because_there_is_no_sign_in(host: str, tmp_path: Path) -> None:
+    done = steward("serve", "--port", "0", "--host", host, database_url=_new_file(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: STEWARD_HOST: {host} can be reached from other machines")
+
+
+def test_beyond_loopback_with_an_explicit_setting(tmp_path: Path) -> None:
+    with StewardServer(_new_file(tmp_path), "--host", "0.0.0.0", allow_remote="true") as server:
+        assert server.client.get("/livez").status_code == 200
+
+
+def test_an_unknown_host_is_told_in_a_sentence(tmp_path: Path) -> None:
+    done = steward("serve", "--host", "no.such.host.invalid", database_url=_new_file(tmp_path))
+    assert (done.returncode, done.stderr) == (1, "Error: STEWARD_HOST: no.such.host.invalid is not a known address\n")
+
+
+def test_every_fault_of_the_configuration_is_told_at_once_before_anything_is_touched(tmp_path: Path) -> None:
+    done = steward(
+        *("serve", "--port", "70000"),
+        database_url=_new_file(tmp_path),
+        pool_size=0,
+        admin_username="a b",
+        admin_password="short",
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("Error: STEWARD_") == 4
+    assert "short\n" not in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_several_workers_serve_one_database_and_make_one_admin(server_url: str) -> None:
+    with StewardServer(server_url, "--workers", "2") as server:
+        assert len(server.client.get("/users").json()["data"]) == 1
+        assert len([line for line in server.output if "first admin" in line]) == 1
+        assert server.stop() == 0
+    assert server.errors == []

@@ -1,0 +1,58 @@
+"""A cancelled statement on SQLite: the lock is free at once, and the process ends (T2.2)."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from steward.adapters.database import sqlite
+
+SCRIPT = """
+import asyncio, gc, sqlite3, sys
+from sqlalchemy import text
+from steward.adapters.database.database import Database
+from tests.support import cancelling
+from tests.support.notes import ENDLESS
+
+async def main(path, style):
+    gc.disable()
+    database = Database(f"sqlite+aiosqlite:///{path}")
+    async with database.session() as session:
+        await session.execute(text("CREATE TABLE t (i INTEGER)"))
+
+    async def work():
+        async with database.session() as session:
+            await session.execute(text("INSERT INTO t VALUES (1) RETURNING i"))
+            await session.execute(ENDLESS["sqlite"])
+
+    await getattr(cancelling, style)(work, cancelling.delay(0.1))
+    sqlite3.connect(path, timeout=0, isolation_level=None).execute("BEGIN IMMEDIATE")
+    print("the lock is free")
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("style", ["cancel", "double_cancel", "move_on"])
+def test_the_lock_is_free_at_once_and_the_process_ends(tmp_path: Path, style: str) -> None:
+    """T2.2: without the garbage collector, and although nobody closes the database."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "notes.db"), style],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "the lock is free\n", "")
+
+
+async def test_a_connection_that_was_stopped_can_still_be_closed(tmp_path: Path) -> None:
+    """Whoever is cancelled while SQLAlchemy drops a connection stops it first and closes it then."""
+    connection = await sqlite.connector(str(tmp_path / "notes.db"), read_only=False, busy_timeout=1)()
+
+    connection.stop()
+    async with asyncio.timeout(10):
+        await connection.close()

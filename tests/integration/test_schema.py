@@ -1,0 +1,253 @@
+"""The schema itself: the migrations make exactly the tables, and the database refuses what the domain refuses."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import CheckConstraint, Connection, Insert, UniqueConstraint, insert, inspect, null, select, text
+from sqlalchemy.exc import IntegrityError, StatementError
+from steward.adapters.database.database import Database
+from steward.adapters.database.error_translation import translate
+from steward.adapters.database.tables import items, metadata, users
+from steward.domain.errors import EmailTaken, InvalidValue, StewardError, UnknownOwner, UsernameTaken
+
+from tests.conftest import Postgres
+from tests.support.given import given_item, given_user
+
+NOW = datetime(2026, 11, 22, 1, 18, 0, 123456, tzinfo=UTC)
+
+A_USER: dict[str, Any] = {
+    "username": "ada",
+    "username_key": "ada",
+    "email": "ada@example.org",
+    "email_key": "ada@example.org",
+    "role": "member",
+    "is_active": True,
+    "created_at": NOW,
+    "updated_at": NOW,
+    "version": 1,
+}
+AN_ITEM: dict[str, Any] = {
+    "owner_id": 1,
+    "name": "Box",
+    "quantity": 1,
+    "attributes": {},
+    "created_at": NOW,
+    "updated_at": NOW,
+    "version": 1,
+}
+
+# Everything about a PostgreSQL table that Alembic's comparison does not look at, or looks at generously.
+POSTGRES_DETAILS = (
+    "SELECT table_name, ordinal_position, column_name, data_type, collation_name, is_nullable, column_default,"
+    " is_identity, identity_generation FROM information_schema.columns WHERE table_schema = 'public'"
+    " AND table_name <> 'alembic_version' ORDER BY 1, 2",
+    "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = 'public'::regnamespace AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2",
+    "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    " AND tablename <> 'alembic_version' ORDER BY 1, 2",
+)
+
+
+_SQL = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :table")
+
+
+def reflected(connection: Connection) -> list[object]:
+    """All that can be read back of our tables, in a form that can be compared."""
+    if connection.dialect.name == "postgresql":
+        return [[tuple(row) for row in connection.execute(text(query))] for query in POSTGRES_DETAILS]
+    inspector = inspect(connection)
+    return [
+        (
+            table,
+            [{**column, "type": str(column["type"])} for column in inspector.get_columns(table)],
+            inspector.get_pk_constraint(table),
+            sorted(inspector.get_check_constraints(table), key=str),
+            sorted(inspector.get_unique_constraints(table), key=str),
+            sorted(inspector.get_foreign_keys(table), key=str),
+            sorted(inspector.get_indexes(table), key=str),
+            "AUTOINCREMENT" in connection.execute(_SQL, {"table": table}).scalar_one(),
+        )
+        for table in sorted(set(inspector.get_table_names()) - {"alembic_version"})
+    ]
+
+
+async def read_back(database: Database) -> list[object]:
+    async with database.engines.pools[0].connect() as connection:
+        return await connection.run_sync(reflected)
+
+
+@pytest_asyncio.fixture
+async def empty_postgres_url(postgres: Postgres) -> AsyncIterator[str]:
+    url = await postgres.create(empty=True)
+    yield url
+    await postgres.drop(url)
+
+
+@pytest.fixture
+def created_url(database_form: str, request: pytest.FixtureRequest) -> str:
+    if database_form == "postgres":
+        return str(request.getfixturevalue("empty_postgres_url"))
+    return "sqlite+aiosqlite:///:memory:"
+
+
+@pytest_asyncio.fixture
+async def created(created_url: str) -> AsyncIterator[Database]:
+    """A database whose tables come from `metadata.create_all`, without any migration."""
+    async with Database(created_url) as database:
+        async with database.engines.pools[0].begin() as connection:
+            await connection.run_sync(metadata.create_all)
+        yield database
+
+
+async def test_the_migrations_make_exactly_the_tables(database: Database, created: Database) -> None:
+    there = await read_back(database)
+    assert there == await read_back(created)
+    assert len(there) >= 2
+
+
+async def test_every_constraint_and_index_has_the_name_of_our_convention(database: Database) -> None:
+    def names(connection: Connection) -> set[str]:
+        inspector = inspect(connection)
+        return {
+            str(found["name"])
+            for table in metadata.tables
+            for found in (
+                inspector.get_pk_constraint(table),
+                *inspector.get_check_constraints(table),
+                *inspector.get_unique_constraints(table),
+                *inspector.get_foreign_keys(table),
+                *inspector.get_indexes(table),
+            )
+        }
+
+    async with database.engines.pools[0].connect() as connection:
+        found = await connection.run_sync(names)
+    ours = {str(constraint.name) for table in metadata.tables.values() for constraint in table.constraints}
+    ours |= {str(index.name) for table in metadata.tables.values() for index in table.indexes}
+    if database.dialect == "sqlite":  # where the key is the row's own number, and no constraint that has a name
+        found = found - {"None"} | {"pk_users", "pk_items"}
+    assert found == ours
+    tables = "|".join(metadata.tables)
+    assert [
+        name for name in found if not re.fullmatch(rf"(pk_({tables})|(ck|uq|fk|ix)_({tables})_[a-z_]+)", name)
+    ] == []
+    assert [name for name in found if re.search(r"(pk|ck|uq|fk|ix)_\w*(pk|ck|uq|fk|ix)_", name)] == []
+
+
+async def test_text_sorts_by_code_point(database: Database) -> None:
+    names = ["Zoe", "ada", "Ada", "ärger", "a-b", "a_b", "ab", "éa", "z", "Ω", "я", "\uff21bc", "🐘"]
+    owner = await given_user(database, "owner")
+    for name in names:
+        await given_item(database, owner, name=name)
+    async with database.reader() as session:
+        assert list(await session.scalars(select(items.c.name).order_by(items.c.name))) == sorted(names)
+
+
+async def test_the_server_would_sort_otherwise(postgres_url: str) -> None:
+    """Else the test above would pass on PostgreSQL without our collation."""
+    async with Database(postgres_url) as database, database.reader() as session:
+        query = text("SELECT datlocprovider, 'ada' < 'Zoe' FROM pg_database WHERE datname = current_database()")
+        provider, as_people_do = (await session.execute(query)).one()
+    assert as_people_do or provider in ("c", b"c"), "a build with ICU, and yet the tests' server has no locale of it"
+
+
+# What the database refuses, whoever asks
+
+CHECKED = [
+    ("ck_users_username_length", insert(users).values(A_USER | {"username": "ad"}), "username"),
+    ("ck_users_username_length", insert(users).values(A_USER | {"username": "a" * 65}), "username"),
+    ("ck_users_email_length", insert(users).values(A_USER | {"email": "a@"}), "email"),
+    ("ck_users_email_length", insert(users).values(A_USER | {"email": "a" * 255}), "email"),
+    ("ck_users_role_known", insert(users).values(A_USER | {"role": "root"}), "role"),
+    ("ck_users_version_positive", insert(users).values(A_USER | {"version": 0}), "version"),
+    ("ck_items_name_length", insert(items).values(AN_ITEM | {"name": ""}), "name"),
+    ("ck_items_name_length", insert(items).values(AN_ITEM | {"name": "ß" * 201}), "name"),
+    ("ck_items_description_length", insert(items).values(AN_ITEM | {"description": "x" * 10_001}), "description"),
+    ("ck_items_quantity_range", insert(items).values(AN_ITEM | {"quantity": -1}), "quantity"),
+    ("ck_items_version_positive", insert(items).values(AN_ITEM | {"version": 0}), "version"),
+]
+
+
+async def refusal(database: Database, statement: Insert) -> StewardError:
+    """The database's error for it, translated."""
+    with pytest.raises(IntegrityError) as caught:
+        async with database.session() as session:
+            await session.execute(statement)
+    translated = translate(caught.value, foreign_key=UnknownOwner(999))
+    assert translated is not None, caught.value
+    return translated
+
+
+@pytest.mark.parametrize(("constraint", "statement", "field"), CHECKED)
+async def test_a_row_that_breaks_an_invariant_is_refused_by_the_constraint_for_it(
+    database: Database, constraint: str, statement: Insert, field: str
+) -> None:
+    await given_user(database, "owner")
+    error = await refusal(database, statement)
+    assert isinstance(error, InvalidValue)
+    assert (error.field, error.rule, str(error)) == (field, "check", f"The database refuses this value: {constraint}")
+
+
+def test_every_check_and_every_unique_constraint_has_a_test() -> None:
+    constraints = [constraint for table in metadata.tables.values() for constraint in table.constraints]
+    checks = {str(each.name) for each in constraints if isinstance(each, CheckConstraint)}
+    uniques = {str(each.name) for each in constraints if isinstance(each, UniqueConstraint)}
+    assert checks == {name for name, _, _ in CHECKED}
+    assert uniques == {"uq_users_username_key", "uq_users_email_key"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"email_key": "other"}, UsernameTaken),
+        ({"username_key": "other"}, EmailTaken),
+    ],
+)
+async def test_a_second_row_with_a_unique_key_is_refused(
+    database: Database, changes: dict[str, Any], error: type[StewardError]
+) -> None:
+    await given_user(database, "ada")
+    assert type(await refusal(database, insert(users).values(A_USER | changes))) is error
+
+
+async def test_of_two_unique_keys_postgresql_reports_the_name(postgres_url: str) -> None:
+    """Registrations that race for both are decided by it; on SQLite none ever gets so far (one unit writes)."""
+    async with Database(postgres_url) as database:
+        await given_user(database, "ada")
+        assert type(await refusal(database, insert(users).values(A_USER))) is UsernameTaken
+
+
+@pytest.mark.parametrize("column", [column.name for column in users.c if not column.nullable and column.name != "id"])
+async def test_no_column_of_a_user_that_must_be_there_can_be_null(database: Database, column: str) -> None:
+    error = await refusal(database, insert(users).values(A_USER | {column: None}))
+    assert isinstance(error, InvalidValue)
+    assert (error.field, error.rule) == (column, "missing")
+
+
+@pytest.mark.parametrize("column", [column.name for column in items.c if not column.nullable and column.name != "id"])
+async def test_no_column_of_an_item_that_must_be_there_can_be_null(database: Database, column: str) -> None:
+    error = await refusal(database, insert(items).values(AN_ITEM | {column: null()}))
+    assert isinstance(error, InvalidValue)
+    assert (error.field, error.rule) == (column, "missing")
+
+
+async def test_an_item_of_nobody_is_refused(database: Database) -> None:
+    assert type(await refusal(database, insert(items).values(AN_ITEM | {"owner_id": 999}))) is UnknownOwner
+
+
+async def test_a_time_without_a_zone_is_refused(database: Database) -> None:
+    with pytest.raises(StatementError, match="without a zone"):
+        async with database.session() as session:
+            await session.execute(insert(users).values(A_USER | {"created_at": NOW.replace(tzinfo=None)}))
+
+
+async def test_a_time_of_another_zone_comes_back_as_the_same_moment_in_utc(database: Database) -> None:
+    async with database.session() as session:
+        elsewhere = NOW.astimezone(timezone(timedelta(hours=5, minutes=45)))
+        await session.execute(insert(users).values(A_USER | {"created_at": elsewhere}))
+        stored = (await session.execute(select(users.c.created_at))).scalar_one()
+    assert (stored, stored.tzinfo) == (NOW, UTC)

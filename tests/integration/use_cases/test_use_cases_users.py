@@ -1,0 +1,261 @@
+"""What can be done with users, in every form."""
+
+from datetime import UTC
+from typing import Any
+
+import pytest
+from steward.domain.actors import Actor
+from steward.domain.errors import (
+    EmailTaken,
+    Forbidden,
+    InvalidValue,
+    StewardError,
+    UsernameTaken,
+    UserNotFound,
+    VersionMismatch,
+)
+from steward.domain.users import MAX_ID, PasswordHash, Role, UserId
+from steward.service_layer import users
+
+from tests.support.given import SYSTEM, Store, every_username, given_user
+
+ABSENT = UserId(10**9)
+
+
+# Register
+
+
+async def test_a_registered_user_is_there_as_it_was_answered(store: Store) -> None:
+    uow = store.unit_of_work()
+    ada = await users.register_user(
+        uow, SYSTEM, username="ａｄａ", email="Ada@Example.org", password_hash=PasswordHash("hash")
+    )
+    assert (ada.username, ada.email, ada.role, ada.is_active, ada.version) == (
+        "ada",
+        "Ada@Example.org",
+        Role.MEMBER,
+        True,
+        1,
+    )
+    assert await users.get_user(uow, SYSTEM, user_id=ada.id) == ada
+    async with uow.reading():
+        assert await uow.users.find("ADA") == ada
+
+
+async def test_both_times_of_a_new_user_are_one_utc_time_with_microseconds(store: Store) -> None:
+    ada = await given_user(store, "ada")
+    stored = await users.get_user(store.unit_of_work(), SYSTEM, user_id=ada.id)
+    assert stored.created_at == stored.updated_at == ada.created_at
+    assert stored.created_at.tzinfo is UTC
+    assert stored.created_at.microsecond == ada.created_at.microsecond
+
+
+async def test_anyone_registers_members_and_admins_alone_register_admins(store: Store) -> None:
+    member = Actor.of(await given_user(store, "member"))
+    uow = store.unit_of_work()
+    assert (await users.register_user(uow, member, username="eve", email="eve@example.org")).role is Role.MEMBER
+    with pytest.raises(Forbidden):
+        await users.register_user(uow, member, username="bob", email="bob@example.org", role=Role.ADMIN)
+    root = await users.register_user(uow, SYSTEM, username="root", email="root@example.org", role=Role.ADMIN)
+    await users.register_user(uow, Actor.of(root), username="bob", email="bob@example.org", role=Role.ADMIN)
+    assert await every_username(store) == ["member", "eve", "root", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("username", "email", "error"),
+    [
+        ("ada", "new@example.org", UsernameTaken),
+        ("ADA", "new@example.org", UsernameTaken),
+        ("ａｄａ", "new@example.org", UsernameTaken),
+        ("new", "ada@example.org", EmailTaken),
+        ("new", "ADA@Example.org", EmailTaken),
+        ("ada", "ada@example.org", UsernameTaken),
+        # Both are taken, each by another: the name is reported all the same.
+        ("bob", "ada@example.org", UsernameTaken),
+        ("ada", "bob@example.org", UsernameTaken),
+        ("a", "new@example.org", InvalidValue),
+        ("new", "new", InvalidValue),
+    ],
+)
+async def test_a_registration_that_cannot_be_says_why_and_stores_nothing(
+    store: Store, username: str, email: str, error: type[StewardError]
+) -> None:
+    await given_user(store, "ada")
+    await given_user(store, "bob")
+    with pytest.raises(StewardError) as caught:
+        await users.register_user(store.unit_of_work(), SYSTEM, username=username, email=email)
+    assert type(caught.value) is error
+    assert await every_username(store) == ["ada", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("taken", "variant"),
+    [("straße", "STRASSE"), ("Ångström", "a\u030angstro\u0308m"), ("İzmir", "i\u0307ZMIR"), ("Σίσυφος", "σίσυφοσ")],
+)
+async def test_a_unicode_variant_of_a_name_is_the_same_user(store: Store, taken: str, variant: str) -> None:
+    uow = store.unit_of_work()
+    user = await users.register_user(uow, SYSTEM, username=taken, email="one@example.org")
+    with pytest.raises(UsernameTaken):
+        await users.register_user(uow, SYSTEM, username=variant, email="other@example.org")
+    async with uow.reading():
+        assert await uow.users.find(variant) == user
+
+
+@pytest.mark.parametrize(
+    "username", ["nobody", "", "a\0b", "a\ud800b", "x" * 10_000, "'; --"], ids=lambda n: ascii(n[:9])
+)
+async def test_nobody_is_found_under_a_name_that_nobody_has(store: Store, username: str) -> None:
+    await given_user(store, "ada")
+    async with store.unit_of_work().reading() as uow:
+        assert await uow.users.find(username) is None
+        assert await uow.users.find("ada") is not None, "the unit of work goes on"
+
+
+async def test_an_id_is_never_given_twice_not_even_the_highest(store: Store) -> None:
+    ada, bob = await given_user(store, "ada"), await given_user(store, "bob")
+    uow = store.unit_of_work()
+    assert await users.delete_user(uow, SYSTEM, user_id=bob.id)
+    eve = await given_user(store, "eve")
+    assert await users.delete_user(uow, SYSTEM, user_id=eve.id)
+    assert await users.delete_user(uow, SYSTEM, user_id=ada.id)
+    bob_again = await given_user(store, "bob")
+    assert ada.id < bob.id < eve.id < bob_again.id
+
+
+# Get
+
+
+async def test_self_admin_and_system_see_a_user_and_others_do_not(store: Store) -> None:
+    ada, bob = await given_user(store, "ada"), await given_user(store, "bob")
+    root = await given_user(store, "root", role=Role.ADMIN)
+    uow = store.unit_of_work()
+    for actor in (Actor.of(ada), Actor.of(root), SYSTEM):
+        assert await users.get_user(uow, actor, user_id=ada.id) == ada
+    with pytest.raises(UserNotFound, match=f"User id {ada.id} not found"):
+        await users.get_user(uow, Actor.of(bob), user_id=ada.id)
+
+
+@pytest.mark.parametrize("user_id", [ABSENT, 0, -1, MAX_ID, MAX_ID + 1, -(2**70), 2**70])
+async def test_nobody_has_an_id_that_was_never_given(store: Store, user_id: int) -> None:
+    with pytest.raises(UserNotFound, match=f"User id {user_id} not found"):
+        await users.get_user(store.unit_of_work(), SYSTEM, user_id=UserId(user_id))
+
+
+# List
+
+
+async def test_users_are_listed_from_the_newest_in_pages(store: Store) -> None:
+    everyone = [await given_user(store, name) for name in ("ada", "bob", "eve")]
+    uow = store.unit_of_work()
+    first = await users.list_users(uow, SYSTEM, limit=2)
+    rest = await users.list_users(uow, SYSTEM, before=first[-1].id, limit=2)
+    assert first + rest == everyone[::-1]
+    assert await users.list_users(uow, SYSTEM, before=rest[-1].id, limit=2) == []
+
+
+@pytest.mark.parametrize(("before", "found"), [(2**70, 1), (MAX_ID, 1), (0, 0), (-(2**70), 0)])
+async def test_a_bound_beyond_all_ids_bounds_nothing(store: Store, before: int, found: int) -> None:
+    await given_user(store, "ada")
+    page = await users.list_users(store.unit_of_work(), SYSTEM, before=UserId(before), limit=5)
+    assert len(page) == found
+
+
+async def test_admins_alone_list_users(store: Store) -> None:
+    ada, root = await given_user(store, "ada"), await given_user(store, "root", role=Role.ADMIN)
+    uow = store.unit_of_work()
+    assert len(await users.list_users(uow, Actor.of(root))) == 2
+    with pytest.raises(Forbidden):
+        await users.list_users(uow, Actor.of(ada))
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+async def test_a_page_of_none_is_refused(store: Store, limit: int) -> None:
+    with pytest.raises(InvalidValue):
+        await users.list_users(store.unit_of_work(), SYSTEM, limit=limit)
+
+
+# Update
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"username": "lovelace"},
+        {"username": "ADA"},  # the same name in another case is free for whoever has it
+        {"email": "ADA@example.org"},
+        {"email": "lovelace@example.org", "username": "lovelace"},
+        {"role": Role.ADMIN, "is_active": False},
+    ],
+)
+async def test_an_update_changes_what_is_given_and_counts_the_version(store: Store, changes: dict[str, Any]) -> None:
+    ada = await given_user(store, "ada")
+    uow = store.unit_of_work()
+    updated = await users.update_user(uow, SYSTEM, user_id=ada.id, **changes)
+    for field in ("username", "email", "role", "is_active"):
+        assert getattr(updated, field) == changes.get(field, getattr(ada, field))
+    assert (updated.version, updated.created_at) == (2, ada.created_at)
+    assert updated.updated_at > ada.updated_at
+    assert await users.get_user(uow, SYSTEM, user_id=ada.id) == updated
+
+
+async def test_an_update_of_nothing_keeps_version_and_time(store: Store) -> None:
+    ada = await given_user(store, "ada")
+    uow = store.unit_of_work()
+    assert await users.update_user(uow, SYSTEM, user_id=ada.id) == ada
+    assert await users.update_user(uow, SYSTEM, user_id=ada.id, username="ada", is_active=True, version=1) == ada
+    assert await users.get_user(uow, SYSTEM, user_id=ada.id) == ada
+
+
+async def test_a_user_changes_name_and_address_but_neither_role_nor_activity(store: Store) -> None:
+    ada = await given_user(store, "ada")
+    me, uow = Actor.of(ada), store.unit_of_work()
+    assert (await users.update_user(uow, me, user_id=ada.id, username="lovelace")).username == "lovelace"
+    with pytest.raises(Forbidden):
+        await users.update_user(uow, me, user_id=ada.id, role=Role.ADMIN)
+    with pytest.raises(Forbidden):
+        await users.update_user(uow, me, user_id=ada.id, is_active=False)
+
+
+async def test_an_update_of_a_user_that_is_absent_or_not_yours_raises(store: Store) -> None:
+    ada, bob = await given_user(store, "ada"), await given_user(store, "bob")
+    uow = store.unit_of_work()
+    with pytest.raises(UserNotFound):
+        await users.update_user(uow, SYSTEM, user_id=ABSENT, username="lovelace")
+    with pytest.raises(UserNotFound):
+        await users.update_user(uow, Actor.of(bob), user_id=ada.id, username="lovelace")
+    assert await every_username(store) == ["ada", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"username": "BOB"}, UsernameTaken),
+        ({"email": "BOB@example.org"}, EmailTaken),
+        ({"username": "bob", "email": "bob@example.org"}, UsernameTaken),
+        ({"username": "bob", "email": "eve@example.org"}, UsernameTaken),
+        ({"username": None}, InvalidValue),
+        ({"email": None}, InvalidValue),
+        ({"role": None}, InvalidValue),
+        ({"is_active": None}, InvalidValue),
+    ],
+)
+async def test_an_update_that_cannot_be_changes_nothing(
+    store: Store, changes: dict[str, Any], error: type[StewardError]
+) -> None:
+    ada = await given_user(store, "ada")
+    await given_user(store, "bob")
+    await given_user(store, "eve")
+    uow = store.unit_of_work()
+    with pytest.raises(error):
+        await users.update_user(uow, SYSTEM, user_id=ada.id, **changes)
+    assert await users.get_user(uow, SYSTEM, user_id=ada.id) == ada
+
+
+async def test_an_update_from_a_version_that_is_gone_changes_nothing(store: Store) -> None:
+    ada = await given_user(store, "ada")
+    uow = store.unit_of_work()
+    updated = await users.update_user(uow, SYSTEM, user_id=ada.id, username="lovelace", version=1)
+    for version in (1, 3):
+        with pytest.raises(VersionMismatch):
+            await users.update_user(uow, SYSTEM, user_id=ada.id, username="byron", version=version)
+    assert await users.get_user(uow, SYSTEM, user_id=ada.id) == updated

@@ -1,0 +1,36 @@
+"""What a test begins with: users and items, in whichever form."""
+
+from typing import Any
+
+from steward.adapters.database.database import Database
+from steward.adapters.memory import MemoryDatabase
+from steward.domain.actors import Actor
+from steward.domain.items import Item
+from steward.domain.users import Role, User
+from steward.service_layer import items, users
+
+Store = MemoryDatabase | Database
+
+SYSTEM = Actor.system()
+
+
+async def given_user(store: Store, username: str, *, role: Role = Role.MEMBER, is_active: bool = True) -> User:
+    uow = store.unit_of_work()
+    user = await users.register_user(uow, SYSTEM, username=username, email=f"{username}@example.org", role=role)
+    if not is_active:
+        user = await users.update_user(uow, SYSTEM, user_id=user.id, is_active=False)
+    return user
+
+
+async def given_item(store: Store, owner: User, **fields: Any) -> Item:
+    return await items.create_item(store.unit_of_work(), Actor.of(owner), **{"name": "Box", **fields})
+
+
+async def every_item(store: Store) -> list[Item]:
+    """All there are, the oldest first."""
+    return (await items.list_items(store.unit_of_work(), SYSTEM, limit=10_000))[::-1]
+
+
+async def every_username(store: Store) -> list[str]:
+    """All there are, the oldest first."""
+    return [user.username for user in await users.list_users(store.unit_of_work(), SYSTEM, limit=10_000)][::-1]

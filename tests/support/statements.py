@@ -1,0 +1,84 @@
+"""What a piece of work costs a database: the statements that it sends, and the round trips that they take."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, event
+from steward.adapters.database.database import Database
+
+_FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+
+
+@dataclass(slots=True)
+class Cost:
+    """`sent` is everything in order, BEGIN, COMMIT, ROLLBACK and savepoints included: each is one round trip.
+
+    asyncpg's preparing a statement, one more round trip for each statement and connection once, is left out.
+    """
+
+    sent: list[str] = field(default_factory=list)
+
+    @property
+    def round_trips(self) -> int:
+        return len(self.sent)
+
+    @property
+    def statements(self) -> list[str]:
+        """Without those that begin and end transactions."""
+        return [sql for sql in self.sent if not sql.startswith(_FRAME)]
+
+    @property
+    def shape(self) -> list[str]:
+        """The first word of each: `["BEGIN", "INSERT", "COMMIT"]`."""
+        return [sql.split(maxsplit=1)[0] for sql in self.sent]
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[Cost]:
+    """Count what is sent inside the block, on all of the database's connections.
+
+    SQLAlchemy tells of the begin and the end of what it calls a transaction, whether or not a round trip is made for
+    it: a connection in autocommit makes none, and on SQLite our own BEGIN is a statement like any other.
+    """
+    cost = Cost()
+
+    def executed(_connection: Connection, _cursor: Any, sql: str, *_: Any) -> None:
+        cost.sent.append(sql)
+
+    def begun(connection: Connection) -> None:
+        if database.dialect != "sqlite" and _in_transaction(connection):
+            cost.sent.append("BEGIN")
+
+    def committed(connection: Connection) -> None:
+        if _in_transaction(connection):
+            cost.sent.append("COMMIT")
+
+    def rolled_back(connection: Connection) -> None:
+        if _in_transaction(connection):
+            cost.sent.append("ROLLBACK")
+
+    listeners: dict[str, Callable[..., None]] = {
+        "before_cursor_execute": executed,
+        "begin": begun,
+        "commit": committed,
+        "rollback": rolled_back,
+    }
+    engines = [engine.sync_engine for engine in database.engines.pools]
+    for engine in engines:
+        for name, listener in listeners.items():
+            event.listen(engine, name, listener)
+    try:
+        yield cost
+    finally:
+        for engine in engines:
+            for name, listener in listeners.items():
+                event.remove(engine, name, listener)
+
+
+def _in_transaction(connection: Connection) -> bool:
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        return bool(driver.in_transaction)
+    return connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT"

@@ -1,0 +1,144 @@
+"""`steward serve` as a process of its own, as people run it."""
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from types import TracebackType
+from typing import IO, Self
+
+import httpx2
+
+_PR_SET_PDEATHSIG = 1
+_LIMIT = 90.0  # seconds; a machine may be busy, and a test that hangs must end
+
+# As weak as it can be, so that hashing takes no time.
+QUICK_HASHING = {"hash_memory": 8, "hash_iterations": 1}
+
+
+class ServerDidNotStart(Exception):
+    """Says what it printed."""
+
+
+class StewardServer:
+    """A server on a free port of its own; leaving the block ends it.
+
+        with StewardServer(server_url, admin_password="correct horse") as server:
+            assert server.client.get("/livez").status_code == 200
+
+    `options` are those of `steward serve`; `settings` are settings, by their names in `Settings`. It dies with the
+    test process, also if that is killed, and reads neither our environment's settings nor a `.env`. (On Linux it dies
+    with the thread that started it: start it in the main one.)
+    """
+
+    def __init__(self, database_url: str, *options: str, **settings: object) -> None:
+        self._options = options
+        self._settings = {"database_url": database_url, **QUICK_HASHING, **settings}
+        self._directory = tempfile.TemporaryDirectory(prefix="steward-server-")
+        self._threads: list[threading.Thread] = []
+        self._ready = threading.Event()
+        self.output: list[str] = []  # lines of standard output
+        self.errors: list[str] = []  # lines of standard error
+        self.process: subprocess.Popen[str]
+        self.url = ""
+        self.client: httpx2.Client
+
+    def start(self) -> Self:
+        """Returns when the server answers. Raises `ServerDidNotStart`."""
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "steward", "serve", "--port", "0", *self._options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+            env=environment(**self._settings),
+            cwd=self._directory.name,
+            preexec_fn=die_with_the_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
+        )
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        # Read all the time: a server whose pipe is full stands still.
+        self._follow(self.process.stdout, self.output)
+        self._follow(self.process.stderr, self.errors)
+        self._ready.wait(_LIMIT)
+        if not self.url:
+            self.kill()
+            raise ServerDidNotStart("\n".join([*self.output, *self.errors]))
+        self.client = httpx2.Client(base_url=self.url, timeout=_LIMIT)
+        return self
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """The exit code; negative for the signal that killed it."""
+        self.process.send_signal(how)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Until it ends by itself."""
+        try:
+            code = self.process.wait(_LIMIT)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+        self._clean_up()
+        return code
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self._clean_up()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+        if self.process.poll() is None:
+            self.stop()
+        self._clean_up()
+
+    def _follow(self, stream: IO[str], lines: list[str]) -> None:
+        def follow() -> None:
+            with stream:
+                for line in stream:
+                    lines.append(line.rstrip("\n"))
+                    if lines is self.output and self._is_last_of_the_greeting(line):
+                        self._ready.set()
+            self._ready.set()
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _is_last_of_the_greeting(self, line: str) -> bool:
+        if not line.startswith("Ctrl+C"):
+            return False
+        address = re.search(r"http://\S+", self.output[0])
+        assert address is not None
+        self.url = address[0]
+        return True
+
+    def _clean_up(self) -> None:
+        for thread in self._threads:
+            thread.join(_LIMIT)
+        self._threads.clear()
+        self._directory.cleanup()
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """Ours without its settings of Steward, and with these."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("STEWARD_")}
+    given = {f"STEWARD_{name.upper()}": str(value) for name, value in settings.items()}
+    # Written bytecode halves the time that a process takes to start.
+    return {**ours, **given, "PYTHONDONTWRITEBYTECODE": "", "PYTHONUTF8": "1"}
+
+
+def die_with_the_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

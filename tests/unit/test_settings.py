@@ -1,0 +1,145 @@
+"""Settings: where they come from, and what is said of their faults."""
+
+import os
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+from steward.config import ConfigurationError, Settings, load_settings
+
+PASSWORD = "correct horse battery"
+ON_A_SERVER = "postgresql+asyncpg://steward@db/steward"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("STEWARD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)  # no `.env`
+
+
+def _faults(**given: object) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(**given)
+    assert str(caught.value) == "\n".join(caught.value.faults)
+    return caught.value.faults
+
+
+def test_the_defaults_need_nothing_and_reach_nobody() -> None:
+    settings = load_settings()
+    assert settings.database_url == "sqlite+aiosqlite:///var/steward.db"
+    assert (settings.host, settings.port, settings.workers, settings.allow_remote) == ("127.0.0.1", 8000, 1, False)
+    assert (settings.registration, settings.first_admin_password()) == ("open", None)
+
+
+def test_they_come_from_the_environment_then_from_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("STEWARD_PORT=1\nSTEWARD_POOL_SIZE=2\nSTEWARD_WORKERS=3\nOTHER=x\n")
+    monkeypatch.setenv("STEWARD_POOL_SIZE", "20")
+    monkeypatch.setenv("STEWARD_WORKERS", "30")
+    settings = load_settings(workers=40)
+    assert (settings.port, settings.pool_size, settings.workers) == (1, 20, 40)
+
+
+def test_every_fault_is_reported_at_once_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEWARD_PORT", "many")
+    monkeypatch.setenv("STEWARD_POOL_SIZE", "0")
+    monkeypatch.setenv("STEWARD_REGISTRATION", "perhaps")
+    monkeypatch.setenv("STEWARD_DATABASE_URL", "mysql://db/steward")
+    monkeypatch.setenv("STEWARD_ADMIN_USERNAME", "a b")
+    monkeypatch.setenv("STEWARD_ADMIN_EMAIL", "nowhere")
+    monkeypatch.setenv("STEWARD_ADMIN_PASSWORD", "short")
+    monkeypatch.setenv("STEWARD_DATABASE_PASSWORD_FILE", "/no/such/file")
+    assert {fault.partition(":")[0] for fault in _faults()} == {
+        "STEWARD_PORT",
+        "STEWARD_POOL_SIZE",
+        "STEWARD_REGISTRATION",
+        "STEWARD_DATABASE_URL",
+        "STEWARD_ADMIN_USERNAME",
+        "STEWARD_ADMIN_EMAIL",
+        "STEWARD_ADMIN_PASSWORD",
+        "STEWARD_DATABASE_PASSWORD_FILE",
+    }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"admin_password": "s3cr3t"},
+        {"admin_password": "s3cr3t\0with a control"},
+        {"database_url": "mysql://steward:s3cr3t@db/steward"},
+        {"database_url": "postgresql+asyncpg://steward:s3cr3t@db:port/steward"},
+        {"database_url": "s3cr3t"},
+        {"database_url": "postgresql+asyncpg://steward:s3cr3t@db/steward", "database_password": "s3cr3t"},
+        {"database_url": "sqlite+aiosqlite:///x.db", "database_password": "s3cr3t"},
+        {"port": "s3cr3t"},
+    ],
+)
+def test_no_error_holds_a_secret(given: dict[str, object]) -> None:
+    assert "s3cr3t" not in "\n".join(_faults(**given))
+
+
+def test_no_representation_holds_a_secret() -> None:
+    url = "postgresql+asyncpg://steward:s3cr3t@db/steward"
+    settings = load_settings(database_url=url, admin_password=f"{PASSWORD} s3cr3t")
+    in_two_parts = load_settings(database_url=ON_A_SERVER, database_password="s3cr3t")
+    for told in (repr(settings), str(settings), settings.shown_database_url, repr(in_two_parts), str(in_two_parts)):
+        assert "s3cr3t" not in told
+    assert settings.shown_database_url == "postgresql+asyncpg://steward:***@db/steward"
+
+
+def test_a_secret_can_come_from_a_file_whose_last_line_break_does_not_count(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(f"{PASSWORD} é \n", encoding="utf-8")
+    settings = load_settings(admin_password_file=secret, database_password_file=secret, database_url=ON_A_SERVER)
+    assert settings.first_admin_password() == f"{PASSWORD} é "
+    assert make_url(settings.database_url).password == f"{PASSWORD} é "
+
+
+def test_a_database_password_need_not_be_encoded() -> None:
+    settings = load_settings(database_url=ON_A_SERVER, database_password="p@ss/w:rd %2F+?#")
+    assert make_url(settings.database_url).password == "p@ss/w:rd %2F+?#"
+    assert make_url(settings.database_url).host == "db"
+
+
+@pytest.mark.parametrize("name", ["admin_password", "database_password"])
+def test_a_secret_has_one_source(name: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(PASSWORD)
+    assert _faults(**{name: PASSWORD, f"{name}_file": secret, "database_url": ON_A_SERVER}) == [
+        f"STEWARD_{name.upper()}: give it, or STEWARD_{name.upper()}_FILE, not both"
+    ]
+
+
+def test_a_secret_file_has_to_be_text(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\xff\xfe\x00")
+    [fault] = _faults(admin_password_file=secret)
+    assert fault == f"STEWARD_ADMIN_PASSWORD: the file {secret} cannot be read as UTF-8 text"
+    assert "there is no file" in _faults(admin_password_file=tmp_path)[0]
+
+
+@pytest.mark.parametrize("password", ["", "       ", "1234567", "x" * 129])
+def test_the_password_of_the_first_admin_follows_the_rules_from_the_start(password: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(password)
+    [by_value], [by_file] = _faults(admin_password=password), _faults(admin_password_file=secret)
+    assert by_value.startswith("STEWARD_ADMIN_PASSWORD: ")
+    assert by_value == by_file
+
+
+def test_the_driver_is_asked_for_ssl_by_its_own_name() -> None:
+    assert "ssl=" in _faults(database_url=f"{ON_A_SERVER}?sslmode=require")[0]
+
+
+def test_a_dotenv_that_is_not_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"STEWARD_HOST=\xff\n")
+    assert _faults() == [".env is not UTF-8 text"]
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().port = 1
+
+
+def test_each_setting_can_be_made_directly() -> None:
+    assert Settings(port=1).port == 1

@@ -1,12 +1,17 @@
-"""A cancelled statement on SQLite: the lock is free at once, and the process ends (T2.2)."""
+"""A cancelled statement on SQLite: it stops, the lock is free at once, and the process ends (T2.2)."""
 
 import asyncio
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from steward.adapters.database import sqlite
+from steward.adapters.database.database import Database
+
+from tests.support.notes import ENDLESS
 
 SCRIPT = """
 import asyncio, gc, sqlite3, sys
@@ -47,6 +52,32 @@ def test_the_lock_is_free_at_once_and_the_process_ends(tmp_path: Path, style: st
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "the lock is free\n", "")
+
+
+async def test_a_statement_whose_turn_has_not_come_is_stopped_too(tmp_path: Path) -> None:
+    """An interruption hits a statement that runs; this one waits in the connection's thread when it is cancelled."""
+    thread_is_free = threading.Event()
+    before: list[asyncio.Task[bool]] = []
+
+    async def work(database: Database) -> None:
+        async with database.session() as session:
+            connection = await (await session.connection()).get_raw_connection()
+            driver_connection: Any = connection.driver_connection
+            before.append(asyncio.create_task(driver_connection._execute(thread_is_free.wait)))
+            await asyncio.sleep(0)
+            await session.execute(ENDLESS["sqlite"])
+
+    async with Database(f"sqlite+aiosqlite:///{tmp_path / 'notes.db'}") as database:
+        task = asyncio.create_task(work(database))
+        while not before:  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+        task.cancel()
+        await asyncio.sleep(0.01)
+        thread_is_free.set()
+        await asyncio.wait([task])
+
+    assert task.cancelled()
 
 
 async def test_a_connection_that_was_stopped_can_still_be_closed(tmp_path: Path) -> None:

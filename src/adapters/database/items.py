@@ -81,7 +81,8 @@ class DatabaseItems:
             raise unknown
         result = await self._transaction.execute(_add, _new_row(new, at), foreign_key=unknown)
         item_id = result.scalar_one()
-        return Item(item_id, new.owner_id, new.name, new.description, new.quantity, dict(new.attributes), at, at, 1)
+        item = Item(item_id, new.owner_id, new.name, new.description, new.quantity, dict(new.attributes), at, at, 1)
+        return self._transaction.read(item)
 
     @writes
     async def add_many(self, new: Sequence[NewItem], *, at: datetime) -> list[ItemId]:
@@ -94,22 +95,22 @@ class DatabaseItems:
 
     @reads
     async def get(self, item_id: ItemId) -> Item:
-        return Item(*await self._one(_get, item_id))
+        return self._transaction.read(Item(*await self._one(_get, item_id)))
 
     @reads
     async def get_with_owner(self, item_id: ItemId) -> OwnedItem:
-        return _owned(await self._one(_get_with_owner, item_id))
+        return self._owned(await self._one(_get_with_owner, item_id))
 
     @reads
     async def page(self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int) -> list[Item]:
         rows = await self._rows(_page, owner_id, before, limit)
-        return [Item(*row) for row in rows]
+        return [self._transaction.read(Item(*row)) for row in rows]
 
     @reads
     async def page_with_owner(
         self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int
     ) -> list[OwnedItem]:
-        return [_owned(row) for row in await self._rows(_page_with_owner, owner_id, before, limit)]
+        return [self._owned(row) for row in await self._rows(_page_with_owner, owner_id, before, limit)]
 
     @writes
     async def save(self, item: Item, *, named: int | None = None) -> None:
@@ -128,6 +129,7 @@ class DatabaseItems:
         if version is None:
             raise Conflict if named is None else VersionMismatch
         item.version = version
+        self._transaction.wrote(item)
 
     @writes
     async def delete(self, item: Item, *, named: int | None = None) -> None:
@@ -145,7 +147,13 @@ class DatabaseItems:
         result = await self._transaction.execute(
             _hand_over_all_of, {"owner": owner_id, "to": to, "at": at}, foreign_key=UnknownRecipient()
         )
+        self._transaction.wrote_many_items()
         return result.rowcount  # type: ignore[attr-defined, no-any-return]
+
+    def _owned(self, row: Any) -> OwnedItem:
+        *columns, username = row
+        item = self._transaction.read(Item(*columns))
+        return OwnedItem(item, Owner(item.owner_id, username))
 
     async def _one(self, statement: Select[Any], item_id: ItemId) -> Any:
         row = None
@@ -182,9 +190,3 @@ def _new_row(new: NewItem, at: datetime) -> dict[str, Any]:
         "updated_at": at,
         "version": 1,
     }
-
-
-def _owned(row: Any) -> OwnedItem:
-    *columns, username = row
-    item = Item(*columns)
-    return OwnedItem(item, Owner(item.owner_id, username))

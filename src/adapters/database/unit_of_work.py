@@ -12,6 +12,7 @@ from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
 from .error_translation import translate
 from .items import DatabaseItems
+from .seen_versions import Entity, SeenVersions
 from .users import DatabaseUsers
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ class DatabaseTransaction:
         self._database = database
         self._session: AsyncSession | None = None
         self._savepoints: list[AsyncSessionTransaction] = []
+        self._mode = Mode.READING
+        self._seen = SeenVersions()
 
     async def begin(self, mode: Mode) -> None:
+        self._mode = mode
         self._session = self._new_session(mode)
         if mode is Mode.WRITING:
             with _translating():
@@ -50,6 +54,7 @@ class DatabaseTransaction:
 
     async def end(self) -> None:
         self._savepoints.clear()
+        self._seen.clear()
         session, self._session = self._session, None
         if session is None:
             return
@@ -61,14 +66,17 @@ class DatabaseTransaction:
     async def savepoint(self) -> None:
         with _translating():
             self._savepoints.append(await self._open_session().begin_nested())
+        self._seen.savepoint()
 
     async def release_savepoint(self) -> None:
         with _translating():
             await self._savepoints.pop().commit()
+        self._seen.release()
 
     async def roll_back_savepoint(self) -> None:
         with _translating():
             await self._savepoints.pop().rollback()
+        self._seen.roll_back()
 
     async def pin_snapshot(self) -> None:
         """Between two statements of a reading block nothing is held, so its connection is changed for one inside a
@@ -90,6 +98,16 @@ class DatabaseTransaction:
         """Run one statement; `foreign_key` is what it means if a foreign key says no."""
         with _translating(foreign_key=foreign_key):
             return await self._open_session().execute(statement, parameters)
+
+    def read(self, entity: Entity) -> Entity:
+        """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""
+        return self._seen.read(entity) if self._mode is Mode.WRITING else entity
+
+    def wrote(self, entity: Entity) -> None:
+        self._seen.wrote(entity)
+
+    def wrote_many_items(self) -> None:
+        self._seen.forget_items()
 
     def _new_session(self, mode: Mode) -> AsyncSession:
         return AsyncSession(

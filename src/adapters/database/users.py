@@ -82,7 +82,8 @@ class DatabaseUsers:
         row = _new_row(new, at)
         await self._refuse_taken(row["username_key"], row["email_key"])
         user_id = (await self._transaction.execute(_add, row)).scalar_one()
-        return User(user_id, new.username, new.email, new.role, True, at, at, 1, new.password_hash)
+        user = User(user_id, new.username, new.email, new.role, True, at, at, 1, new.password_hash)
+        return self._transaction.read(user)
 
     @writes
     async def add_many(self, new: Sequence[NewUser], *, at: datetime) -> list[UserId]:
@@ -99,7 +100,7 @@ class DatabaseUsers:
         row = (await self._transaction.execute(statement, {"id": user_id})).one_or_none()
         if row is None:
             raise UserNotFound(user_id)
-        return _user(row)
+        return self._transaction.read(_user(row))
 
     @reads
     async def find(self, username: str) -> User | None:
@@ -109,7 +110,7 @@ class DatabaseUsers:
             return None
         result = await self._transaction.execute(_find, {"username_key": username_key(username)})
         row = result.one_or_none()
-        return None if row is None else _user(row)
+        return None if row is None else self._transaction.read(_user(row))
 
     @reads
     async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
@@ -119,7 +120,7 @@ class DatabaseUsers:
             result = await self._transaction.execute(
                 _page_before, {"limit": limit, "before": min(max(before, 0), MAX_ID)}
             )
-        return [_user(row) for row in result]
+        return [self._transaction.read(_user(row)) for row in result]
 
     @reads
     async def is_empty(self) -> bool:
@@ -144,6 +145,7 @@ class DatabaseUsers:
         if version is None:
             raise Conflict if named is None else VersionMismatch
         user.version = version
+        self._transaction.wrote(user)
 
     @writes
     async def delete(self, user: User, *, named: int | None = None) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,14 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from steward.adapters.database.database import Database
 from steward.adapters.database.error_translation import translate
 from steward.adapters.database.tables import items, metadata, users
-from steward.domain.errors import EmailTaken, InvalidValue, StewardError, UnknownOwner, UsernameTaken
+from steward.domain.errors import (
+    DatabaseUnavailable,
+    EmailTaken,
+    InvalidValue,
+    StewardError,
+    UnknownOwner,
+    UsernameTaken,
+)
 
 from tests.conftest import Postgres
 from tests.support.given import given_item, given_user
@@ -251,3 +259,9 @@ async def test_a_time_of_another_zone_comes_back_as_the_same_moment_in_utc(datab
         await session.execute(insert(users).values(A_USER | {"created_at": elsewhere}))
         stored = (await session.execute(select(users.c.created_at))).scalar_one()
     assert (stored, stored.tzinfo) == (NOW, UTC)
+
+
+def test_a_database_file_whose_folder_cannot_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatabaseUnavailable, match="The folder of the database file cannot be made"):
+        Database(f"sqlite+aiosqlite:///{tmp_path / 'file' / 'below' / 'steward.db'}")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
-from ...domain.errors import ReadOnly
+from ...domain.errors import DatabaseUnavailable, ReadOnly
 from ..transaction import Mode
 from . import postgres, sqlite
 from .failed_statements import remember_failed_statements
@@ -88,7 +88,10 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
 def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     assert url.database is not None
     if not url.database.startswith("file:"):
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseUnavailable(f"The folder of the database file cannot be made: {error.strerror}") from error
     # A pool of one is the queue of the writers: waiting there is fair and can be cancelled, and is three times as
     # fast as waiting in SQLite's busy handler, which sleeps.
     writer = _create(url, _sqlite_arguments(url.database, pool), size=1, wait=pool.wait, echo=echo)

@@ -10,8 +10,6 @@ It needs pytest and pytest-asyncio. `setting.Setting` says what else can be over
 `@pytest.mark.promise(number)`; what is not numbered is the isolation that all forms share, and the repositories.
 """
 
-from importlib import import_module
-
 import pytest
 
 _SUBJECTS = (
@@ -23,6 +21,7 @@ _SUBJECTS = (
     "retrying",
     "reading",
     "one_task",
+    "stragglers",
     "handing_over",
     "versions",
     "failures",
@@ -34,8 +33,6 @@ _SUBJECTS = (
 
 # Before they are imported: assertions in modules that pytest does not collect say nothing when they fail.
 pytest.register_assert_rewrite(*(f"{__name__}.{subject}" for subject in _SUBJECTS))
-for _subject in _SUBJECTS:
-    import_module(f"{__name__}.{_subject}")
 
 from .cancellation import Cancellation  # noqa: E402
 from .ending import Ending  # noqa: E402
@@ -48,6 +45,7 @@ from .reading import Reading  # noqa: E402
 from .repositories import Repositories  # noqa: E402
 from .retrying import Retrying  # noqa: E402
 from .savepoints import Savepoints  # noqa: E402
+from .stragglers import Stragglers  # noqa: E402
 from .unknown_outcomes import UnknownOutcomes  # noqa: E402
 from .versions import Versions  # noqa: E402
 
@@ -62,6 +60,7 @@ class UnitOfWorkContract(
     Retrying,
     Reading,
     OneTask,
+    Stragglers,
     HandingOver,
     Versions,
     Failures,

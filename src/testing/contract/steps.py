@@ -58,6 +58,12 @@ def apart(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     return asyncio.create_task(work, context=Context())
 
 
+async def has_begun(task: "asyncio.Task[object]") -> None:
+    """The task is inside its first statement: one step of the loop takes it to its first await."""
+    await asyncio.sleep(0)
+    assert not task.done()
+
+
 READS: dict[str, Call] = {
     "users.get": lambda uow, item, user: uow.users.get(user.id),
     "users.find": lambda uow, item, user: uow.users.find(user.username),

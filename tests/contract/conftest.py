@@ -1,0 +1,81 @@
+"""Stores for some two thousand tests: the migrations run once for each kind of database, not once for each test."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+import pytest_asyncio
+from steward.adapters.clock import system_clock
+from steward.adapters.database import schema
+from steward.adapters.database.database import Database
+from steward.adapters.database.tables import metadata
+from steward.adapters.memory import MemoryDatabase
+from steward.adapters.transaction import Mode
+from steward.testing.promises import pytest_addoption, pytest_configure
+
+from ..conftest import Postgres
+
+__all__ = ["pytest_addoption", "pytest_configure"]  # `pytest tests/contract --promises`
+
+
+@pytest_asyncio.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed SQLite file with the schema."""
+    path = tmp_path_factory.mktemp("template") / "steward.db"
+    async with Database(f"sqlite+aiosqlite:///{path}") as database:
+        await schema.upgrade(database)
+    return path
+
+
+@pytest_asyncio.fixture(scope="session")
+async def postgres_to_share(postgres: Postgres) -> AsyncIterator[str]:
+    url = await postgres.create()
+    yield url
+    await postgres.drop(url)
+
+
+@pytest.fixture
+def origin(form: str, request: pytest.FixtureRequest) -> str | Path | None:
+    """What the store is made from: the URL of a database to empty, or a file to copy."""
+    if form == "memory":
+        return None
+    return request.getfixturevalue("postgres_to_share" if form == "postgres" else "sqlite_template")  # type: ignore[no-any-return]
+
+
+@pytest_asyncio.fixture
+async def store(form: str, origin: str | Path | None, tmp_path: Path) -> AsyncIterator[MemoryDatabase | Database]:
+    """An empty store of this test alone; the test must leave no connection behind."""
+    if origin is None:
+        yield (memory := MemoryDatabase())
+        assert memory.open_units == 0, "a unit of work was left open"
+        return
+    async with (
+        Database(origin) if isinstance(origin, str) else copy_of(origin, tmp_path if form == "sqlite" else None)
+    ) as database:
+        if isinstance(origin, str):
+            await empty(database)
+        yield database
+        assert database.checked_out() == 0, "a connection was left checked out"
+
+
+async def empty(database: Database) -> None:
+    """Delete every row of every table."""
+    async with database.engines.by_mode[Mode.WRITING].begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            await connection.execute(table.delete())
+
+
+def copy_of(template: Path, directory: Path | None, *, clock: Callable[[], datetime] = system_clock) -> Database:
+    """A SQLite database in a file, or in memory if no directory is given."""
+    if directory is not None:
+        copyfile(template, directory / "steward.db")
+        return Database(f"sqlite+aiosqlite:///{directory / 'steward.db'}", clock=clock)
+    database = Database("sqlite+aiosqlite:///:memory:")
+    assert database.engines.anchor is not None
+    with closing(sqlite3.connect(template)) as source:
+        source.backup(database.engines.anchor)
+    return database

@@ -1,0 +1,72 @@
+"""The Python in the guides is run as it stands."""
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import pytest
+from steward.adapters.database.database import Database
+from steward.adapters.memory import MemoryDatabase
+from steward.domain import errors
+from steward.domain.actors import Actor
+from steward.domain.users import NewUser
+from steward.service_layer import items, users
+from steward.service_layer.retry import run
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def examples(guide: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", (DOCS / guide).read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("number", range(len(examples("unit-of-work.md"))))
+async def test_an_example_of_the_unit_of_work_is_true_on_every_form(
+    store: MemoryDatabase | Database, number: int
+) -> None:
+    code = compile(
+        examples("unit-of-work.md")[number],
+        f"unit-of-work.md, example {number}",
+        "exec",
+        flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+    )
+    known: dict[str, Any] = {
+        **{name: value for name, value in vars(errors).items() if inspect.isclass(value)},
+        "Actor": Actor,
+        "NewUser": NewUser,
+        "asyncio": asyncio,
+        "contextlib": contextlib,
+        "items": items,
+        "me": Actor.system(),
+        "pytest": pytest,
+        "run": run,
+        "store": store,
+        "uow": store.unit_of_work(),
+        "users": users,
+    }
+    running = FunctionType(code, known)()
+    if inspect.isawaitable(running):
+        await running
+
+
+def test_the_guide_to_testing_is_a_test_module_that_passes(tmp_path: Path) -> None:
+    parts = examples("testing.md")
+    conftest = [part for part in parts if part.startswith("# conftest.py")]
+    (tmp_path / "conftest.py").write_text("".join(conftest))
+    (tmp_path / "test_guide.py").write_text("".join(part for part in parts if part not in conftest))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "failed" not in done.stdout

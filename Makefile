@@ -13,7 +13,7 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test scale check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -24,6 +24,9 @@ run: $(VENV)/run.done ## Start the server on a SQLite file under var/
 
 test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real PostgreSQL
 	@$(BIN)/python -m pytest -n 2 $(TESTS)
+
+scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
+	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py
 
 check: $(VENV)/dev.done ## What CI looks at before the tests: ruff, mypy, import-linter
 	@$(BIN)/ruff format --check .
@@ -48,7 +51,7 @@ clean: ## Remove what the targets above made, except the data under var/
 $(BIN)/python:
 	@echo "Making $(VENV) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed: make PYTHON=python3.12 ..."; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/run.done: $(BIN)/python requirements.lock pyproject.toml
 	@echo "Installing ..."

@@ -1,7 +1,7 @@
 """Settings: every knob, its default and its reason. Read by the composition root and the entry points alone."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -62,8 +62,6 @@ class Settings(BaseSettings):
     database_echo: bool = False
     # The largest request body, in bytes.
     max_body_size: int = Field(default=1024 * 1024, ge=1024)
-    # Who may sign up: anyone, or only whom an admin registers.
-    registration: Literal["open", "closed"] = "open"
     # Argon2id (RFC 9106); the defaults are OWASP's minimum. Memory in KiB.
     hash_memory: int = Field(default=19 * 1024, ge=8)
     hash_iterations: int = Field(default=2, ge=1)
@@ -121,12 +119,16 @@ class Settings(BaseSettings):
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
 
+        from .adapters.database.sqlite import refuse_options
+
         try:
             url = make_url(given)
         except (ArgumentError, ValueError):
             raise ValueError("is not a database URL") from None
         if url.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
             raise ValueError("must begin with sqlite+aiosqlite: or postgresql+asyncpg:")
+        if url.get_backend_name() == "sqlite":
+            refuse_options(url)
         if "sslmode" in url.query:
             raise ValueError("asyncpg calls it ssl=, not sslmode=")
         password: SecretStr | None = info.data.get("database_password")

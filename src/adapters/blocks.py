@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from enum import Enum, auto
+from types import FrameType
 
 from ..domain.errors import ConcurrentUse, NotInTransaction, TransactionAborted
 from . import open_blocks
@@ -28,6 +29,7 @@ class Block:
     wrote: bool = False
     pinned: bool = False
     failure: BaseException | None = None
+    frame: FrameType | None = None  # in which its `async with` stands; of plain blocks alone, while they are open
 
 
 class Blocks:
@@ -36,6 +38,7 @@ class Blocks:
     def __init__(self, store: object) -> None:
         self._store = store
         self._stack: list[Block] = []
+        self._orphans: list[Block] = []  # ended together with a block around them, and not left yet
         self.doom: BaseException | None = None
 
     def __bool__(self) -> bool:
@@ -63,7 +66,11 @@ class Blocks:
             position = self._stack.index(block)
             for ended in self._stack[position:]:
                 ended.is_open = False
+            self._orphans += self._stack[position + 1 :]
             del self._stack[position:]
+        elif block in self._orphans:
+            self._orphans.remove(block)
+        block.frame = None  # it refers to its variables, and these to us
         open_blocks.leave(block)
 
     def is_outermost(self, block: Block) -> bool:
@@ -77,14 +84,19 @@ class Blocks:
 
     # Who may use them
 
-    def to_leave(self) -> Block:
-        """The block that the running task is leaving: its own innermost one, which may have ended already."""
-        mine = self._here()
-        if mine is not None:
-            return mine
-        if not self._stack:
-            raise NotInTransaction("No block of this unit of work is open")
-        return self._stack[-1]
+    def to_leave(self, frame: FrameType) -> Block:
+        """The plain block that is left in `frame`: the innermost that was entered there, which may have ended already.
+
+        An `AsyncExitStack` enters and leaves in frames of its own: then it is the innermost of the running task.
+        """
+        for block in reversed(self._orphans + self._stack):
+            if block.frame is frame:
+                return block
+        here = [block for block in open_blocks.here() if isinstance(block, Block) and block.blocks is self]
+        for block in (*here, *reversed(self._stack)):
+            if block.kind is Kind.WRITING:
+                return block
+        raise NotInTransaction("No block of this unit of work is open")
 
     def current(self) -> Block:
         """The innermost block, if the running task may use it. Raises `NotInTransaction` or `ConcurrentUse`."""

@@ -6,10 +6,11 @@ and so the in-memory form behaves as the databases do.
 """
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import datetime
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 from ..domain.errors import (
@@ -71,14 +72,23 @@ class BlockUnitOfWork:
 
     # Entering
 
-    async def __aenter__(self) -> Self:
-        await self._enter(Kind.WRITING)
+    # Both are plain functions, so that the frame that calls them is the one in which the `async with` stands: it alone
+    # tells which block is left when a generator with a block of its own is suspended inside.
+
+    def __aenter__(self) -> Coroutine[Any, Any, Self]:
+        return self._enter_writing(sys._getframe(1))  # noqa: SLF001 - there is no public name for it
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Coroutine[Any, Any, None]:
+        return self._leave_writing(sys._getframe(1), error)  # noqa: SLF001
+
+    async def _enter_writing(self, frame: FrameType) -> Self:
+        (await self._enter(Kind.WRITING)).frame = frame
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._leave(self._blocks.to_leave(), error)
+    async def _leave_writing(self, frame: FrameType, error: BaseException | None) -> None:
+        await self._leave(self._blocks.to_leave(frame), error)
 
     def reading(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Self]:
         return self._block(Kind.READING, snapshot=snapshot)
@@ -168,10 +178,13 @@ class BlockUnitOfWork:
         intruded: ConcurrentUse | None = None
         try:
             if not block.is_open:
-                intruded = ConcurrentUse("The block around this one was left by another task: nothing is committed")
+                intruded = ConcurrentUse("The block around this one was left before it: nothing is committed")
             else:
                 if self._one_task.occupant is not None or not self._blocks.is_innermost(block):
-                    intruded = self._blocks.intruded("The block was left while another task was still inside it")
+                    intruded = self._blocks.intruded(
+                        "The block was left while a block inside it was still open: of another task, or of a "
+                        "generator that was not closed (contextlib.aclosing)"
+                    )
                 if not self._blocks.is_outermost(block):
                     await self._rejoin(block, error)
                 elif await self._end(block):
@@ -199,7 +212,8 @@ class BlockUnitOfWork:
     async def _rejoin(self, block: Block, error: BaseException | None) -> None:
         """What becomes of the transaction when an inner block is left."""
         around = self._blocks.around(block)
-        if isinstance(error, Conflict) or (error is not None and not isinstance(error, Exception)):
+        # GeneratorExit: a generator that holds the block was closed, and whoever closed it goes on.
+        if isinstance(error, Conflict) or not isinstance(error, (Exception, GeneratorExit, type(None))):
             self._blocks.doom = self._blocks.doom or error
         if block.kind is Kind.SAVEPOINT:
             await self._leave_savepoint(block, around, error)

@@ -4,12 +4,12 @@ import asyncio
 import contextvars
 
 import pytest
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy import event, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 from steward.adapters.database.database import Database
-from steward.domain.errors import AlreadyInTransaction, TransactionAborted
+from steward.domain.errors import AlreadyInTransaction, OutcomeUnknown, ReadOnly, TransactionAborted
 
-from tests.support.notes import Note, Reply, add_note, texts
+from tests.support.notes import Note, Reply, add_note, create_tables, texts
 
 
 async def test_what_the_block_added_is_committed_when_it_ends(notes: Database) -> None:
@@ -84,6 +84,90 @@ async def test_a_block_may_close_its_session_after_its_commit(notes: Database) -
         await session.close()
 
     assert await texts(notes) == {"kept"}
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "async with"])
+async def test_a_session_closed_before_its_work_was_committed_says_so(notes: Database, how: str) -> None:
+    with pytest.raises(TransactionAborted):
+        async with notes.session() as session:
+            if how == "async with":
+                async with session:
+                    await add_note(session, "lost")
+            else:
+                await add_note(session, "lost")
+                await getattr(session, how)()
+
+    assert await texts(notes) == set()
+
+
+@pytest.mark.parametrize("how", ["at the end", "commit", "begin"])
+async def test_whoever_is_cancelled_during_commit_learns_that_it_may_be_stored(notes: Database, how: str) -> None:
+    @event.listens_for(notes.engines.pools[0].sync_engine, "commit")
+    def cancel(_: object) -> None:
+        working.cancel()
+
+    async def work() -> None:
+        async with notes.session() as session:
+            if how == "begin":
+                async with session.begin():
+                    await add_note(session, "stored")
+            else:
+                await add_note(session, "stored")
+            if how == "commit":
+                await session.commit()
+
+    working = asyncio.create_task(work())
+    with pytest.raises(OutcomeUnknown):
+        await working
+
+    assert await texts(notes) == {"stored"}
+
+
+async def test_whoever_is_cancelled_during_a_commit_that_fails_is_not_told_so(notes: Database) -> None:
+    @event.listens_for(notes.engines.pools[0].sync_engine, "commit")
+    def cancel(_: object) -> None:
+        working.cancel()
+
+    async def work() -> None:
+        async with notes.session() as session:
+            await add_note(session, "lost")
+            session.add(Reply(note_id=10**6))
+            await session.commit()
+
+    working = asyncio.create_task(work())
+    with pytest.raises((IntegrityError, asyncio.CancelledError)):
+        await working
+
+    assert await texts(notes) == set()
+
+
+async def test_an_explicit_commit_over_a_lost_connection_has_an_unknown_outcome(empty_postgres_url: str) -> None:
+    async with Database(empty_postgres_url) as database, Database(empty_postgres_url) as other:
+        await create_tables(database)
+        with pytest.raises(OutcomeUnknown):
+            async with database.session() as session:
+                await add_note(session, "perhaps")
+                pid = await session.scalar(text("SELECT pg_backend_pid()"))
+                async with other.session() as killer:
+                    await killer.execute(text("SELECT pg_terminate_backend(:pid, 3000)"), {"pid": pid})
+                await session.commit()
+        assert database.checked_out() == 0
+
+
+async def test_a_reader_does_not_answer_for_a_swallowed_select(notes: Database) -> None:
+    async with notes.reader() as session:
+        with pytest.raises(DBAPIError):
+            await session.execute(text("SELECT nope"))
+
+    assert await texts(notes) == set()
+
+
+async def test_what_was_added_to_a_reader_is_refused_when_it_ends(notes: Database) -> None:
+    with pytest.raises(ReadOnly):
+        async with notes.reader() as session:
+            session.add(Note(text="lost"))
+
+    assert await texts(notes) == set()
 
 
 async def test_begin_of_the_session_may_be_used_inside(notes: Database) -> None:

@@ -1,6 +1,7 @@
 """Settings: where they come from, and what is said of their faults."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def test_the_defaults_need_nothing_and_reach_nobody() -> None:
     settings = load_settings()
     assert settings.database_url == "sqlite+aiosqlite:///var/steward.db"
     assert (settings.host, settings.port, settings.workers, settings.allow_remote) == ("127.0.0.1", 8000, 1, False)
-    assert (settings.registration, settings.first_admin_password()) == ("open", None)
+    assert settings.first_admin_password() is None
 
 
 def test_they_come_from_the_environment_then_from_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,7 +44,6 @@ def test_they_come_from_the_environment_then_from_dotenv(monkeypatch: pytest.Mon
 def test_every_fault_is_reported_at_once_by_the_name_of_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEWARD_PORT", "many")
     monkeypatch.setenv("STEWARD_POOL_SIZE", "0")
-    monkeypatch.setenv("STEWARD_REGISTRATION", "perhaps")
     monkeypatch.setenv("STEWARD_DATABASE_URL", "mysql://db/steward")
     monkeypatch.setenv("STEWARD_ADMIN_USERNAME", "a b")
     monkeypatch.setenv("STEWARD_ADMIN_EMAIL", "nowhere")
@@ -52,7 +52,6 @@ def test_every_fault_is_reported_at_once_by_the_name_of_its_variable(monkeypatch
     assert {fault.partition(":")[0] for fault in _faults()} == {
         "STEWARD_PORT",
         "STEWARD_POOL_SIZE",
-        "STEWARD_REGISTRATION",
         "STEWARD_DATABASE_URL",
         "STEWARD_ADMIN_USERNAME",
         "STEWARD_ADMIN_EMAIL",
@@ -129,6 +128,27 @@ def test_the_password_of_the_first_admin_follows_the_rules_from_the_start(passwo
 
 def test_the_driver_is_asked_for_ssl_by_its_own_name() -> None:
     assert "ssl=" in _faults(database_url=f"{ON_A_SERVER}?sslmode=require")[0]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite+aiosqlite:///x.db?timeout=30",
+        "sqlite+aiosqlite:///:memory:?cache=shared",
+        "sqlite+aiosqlite:///file:x.db",
+    ],
+)
+def test_options_of_sqlite_are_refused_and_not_dropped(url: str) -> None:
+    [fault] = _faults(database_url=url)
+    assert fault.startswith("STEWARD_DATABASE_URL: A SQLite URL is sqlite+aiosqlite:///<path>, ")
+
+
+def test_a_setting_that_nothing_reads_is_not_there() -> None:
+    src = Path(__file__).parents[2] / "src"
+    texts = [path.read_text(encoding="utf-8") for path in src.rglob("*.py")]
+    for name in Settings.model_fields:
+        if not name.endswith("_file"):
+            assert any(re.search(rf"\.{name}\b|\"{name}\"", text) for text in texts), name
 
 
 def test_a_dotenv_that_is_not_text_is_named(tmp_path: Path) -> None:

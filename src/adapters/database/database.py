@@ -5,20 +5,24 @@ from datetime import datetime
 from typing import Self
 
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from ...domain.errors import DatabaseUnavailable
 from ..clock import system_clock
+from ..completion import run_to_completion
 from ..transaction import Mode
 from .engines import PoolSettings, create_engines
-from .plain_session import OneTaskSession, ReaderSession, session_block, session_door
+from .plain_session import OneTaskSession, ReaderSession, session_block
+from .session_door import session_door
 from .unit_of_work import DatabaseUnitOfWork
 
 
 class Database:
-    """One for each process and event loop; nothing is connected before it is used. Close it with `aclose`.
+    """One for each process and event loop; nothing is connected before it is used. Close it with `aclose`;
+    it stays closed, and its sessions and units of work then raise `DatabaseUnavailable`.
 
     `url` begins with `sqlite+aiosqlite:` (a file, or `sqlite+aiosqlite:///:memory:`) or `postgresql+asyncpg:`;
-    any other raises `ValueError`. `echo` logs every statement with its parameters.
+    any other, and one with options of SQLite, raises `ValueError`. `echo` logs every statement with its parameters.
 
         async with database.session() as session:                # a script
             ...
@@ -40,15 +44,7 @@ class Database:
         self.clock = clock
         self.pool_settings = pool or PoolSettings()
         self.engines = create_engines(self.url, self.pool_settings, echo=echo)
-        self._sessions = {
-            mode: async_sessionmaker(
-                engine,
-                class_=OneTaskSession if mode is Mode.WRITING else ReaderSession,
-                expire_on_commit=False,  # attributes read after a commit must not need the database
-                close_resets_only=False,  # a session used after its block says so, instead of leaking a connection
-            )
-            for mode, engine in self.engines.by_mode.items()
-        }
+        self._is_closed = False
 
     @property
     def dialect(self) -> str:
@@ -62,7 +58,7 @@ class Database:
     @session_door
     async def session(self) -> AsyncGenerator[AsyncSession, None]:
         """A session that may write; see `session_block` for what it promises."""
-        async with session_block(self._sessions[Mode.WRITING](), self) as session:
+        async with session_block(self._session(Mode.WRITING), self) as session:
             yield session
 
     @session_door
@@ -72,15 +68,31 @@ class Database:
         Each statement sees its own snapshot. A write raises `ReadOnly`, and that from the database, not from a
         reading of the SQL.
         """
-        async with session_block(self._sessions[Mode.READING](), self) as session:
+        async with session_block(self._session(Mode.READING), self) as session:
             yield session
+
+    def engine(self, mode: Mode) -> AsyncEngine:
+        """For a session or a unit of work. A pool that was closed would connect again, and nobody would close that."""
+        if self._is_closed:
+            raise DatabaseUnavailable("The database has been closed")
+        return self.engines.by_mode[mode]
+
+    def _session(self, mode: Mode) -> OneTaskSession:
+        make = OneTaskSession if mode is Mode.WRITING else ReaderSession
+        return make(
+            self.engine(mode),
+            expire_on_commit=False,  # attributes read after a commit must not need the database
+            close_resets_only=False,  # a session used after its block says so, instead of leaking a connection
+        )
 
     def checked_out(self) -> int:
         """How many connections are in use."""
         return sum(engine.pool.checkedout() for engine in self.engines.pools)  # type: ignore[attr-defined]
 
     async def aclose(self) -> None:
-        await self.engines.close()
+        """Run to its end also when the task is cancelled. To close it again does nothing."""
+        self._is_closed = True
+        await run_to_completion(self.engines.close())
 
     async def __aenter__(self) -> Self:
         return self

@@ -4,6 +4,7 @@ import json
 import sqlite3
 import time
 import uuid
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,18 +49,22 @@ class Engines:
     anchor: sqlite3.Connection | None = None
 
     async def close(self) -> None:
-        for engine in self.pools:
-            await engine.dispose()
-        await self.closing_apart.wait()
-        if self.anchor is not None:
-            self.anchor.close()
+        # A step that fails keeps none of the others from being done. The last one in is the first one out.
+        async with AsyncExitStack() as steps:
+            if self.anchor is not None:
+                steps.callback(self.anchor.close)
+            steps.push_async_callback(self.closing_apart.wait)
+            for engine in reversed(self.pools):
+                steps.push_async_callback(engine.dispose)
 
 
 def create_engines(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
-    """Nothing is connected yet. Raises `ValueError` for a URL of another driver."""
+    """Nothing is connected yet. Raises `ValueError` for a URL of another driver, or one that asks SQLite for more
+    than a file."""
     if url.drivername == "postgresql+asyncpg":
         return _postgres(url, pool, echo=echo)
     if url.drivername == "sqlite+aiosqlite":
+        sqlite.refuse_options(url)
         return _sqlite_memory(url, pool, echo=echo) if sqlite.is_in_memory(url) else _sqlite_file(url, pool, echo=echo)
     raise ValueError(f"The URL must begin with sqlite+aiosqlite: or postgresql+asyncpg:, not {url.drivername}:")
 
@@ -87,11 +92,10 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
 
 def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     assert url.database is not None
-    if not url.database.startswith("file:"):
-        try:
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DatabaseUnavailable(f"The folder of the database file cannot be made: {error.strerror}") from error
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnavailable(f"The folder of the database file cannot be made: {error.strerror}") from error
     # A pool of one is the queue of the writers: waiting there is fair and can be cancelled, and is three times as
     # fast as waiting in SQLite's busy handler, which sleeps.
     writer = _create(url, _sqlite_arguments(url.database, pool), size=1, wait=pool.wait, echo=echo)

@@ -6,13 +6,16 @@ pgjdbc does the same since 42.2.11 (pgjdbc issue 1697).
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
+from sqlalchemy.util import await_
 
-from ...domain.errors import TransactionAborted
+from ...domain.errors import ConcurrentUse, TransactionAborted
 
 _FAILURE = "steward_failure"
 
@@ -26,6 +29,9 @@ def remember_failed_statements(engine: Engine) -> None:
     event.listen(engine, "rollback", _forget)
     event.listen(engine, "rollback_savepoint", _forget_unless_cancelled)
     event.listen(engine, "reset", _end_transaction)
+    event.listen(engine, "checkin", _drop_if_not_idle)
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "after_cursor_execute", _lock_fetches)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "handle_error", _keep_connection)
 
@@ -74,3 +80,66 @@ def _forget_unless_cancelled(connection: Connection, *_: object) -> None:
     # An interrupted statement has rolled the whole transaction back on SQLite: no savepoint is left to go on from.
     if not connection.invalidated and isinstance(connection.info.get(_FAILURE), Exception):
         connection.info.pop(_FAILURE)
+
+
+# Who uses a connection behind its session's back, and what becomes of the connection
+
+
+def driver_lock(connection: Connection | None) -> asyncio.Lock | None:
+    """What SQLAlchemy's adapter holds while a statement runs on this connection."""
+    if connection is None or connection.closed or connection.invalidated:
+        return None
+    lock: asyncio.Lock = connection.connection.dbapi_connection._execute_mutex  # type: ignore[union-attr]  # noqa: SLF001
+    return lock
+
+
+def _drop_if_not_idle(connection: Any, entry: ConnectionPoolEntry) -> None:
+    """The last net: a connection that is busy, or inside a transaction, would break its next user's."""
+    if connection is None:
+        return
+    driver = connection.driver_connection
+    if isinstance(driver, aiosqlite.Connection):
+        in_transaction = driver._connection is not None and driver.in_transaction  # noqa: SLF001
+    else:
+        in_transaction = not driver.is_closed() and driver.is_in_transaction()
+    if in_transaction or connection._execute_mutex.locked():  # noqa: SLF001
+        entry.invalidate()
+
+
+def _lock_fetches(_: Connection, cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    if getattr(cursor, "server_side", False):
+        context.cursor = _LockedStream(cursor)
+
+
+class _LockedStream:
+    """A server-side cursor each fetch of which holds the lock that statements hold, and that ends with its transaction.
+
+    A task may still read when the session's block is left, and would read from under the connection's next user.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+        self._adapter = cursor._adapt_connection  # noqa: SLF001
+        self._transaction = self._adapter._transaction  # noqa: SLF001
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+    def fetchone(self) -> Any:
+        return self._locked(self._cursor.fetchone)
+
+    def fetchmany(self, size: int | None = None) -> Any:
+        return self._locked(self._cursor.fetchmany, size)
+
+    def fetchall(self) -> Any:
+        return self._locked(self._cursor.fetchall)
+
+    def _locked(self, fetch: Callable[..., Any], *args: Any) -> Any:
+        lock: asyncio.Lock = self._adapter._execute_mutex  # noqa: SLF001
+        await_(lock.acquire())
+        try:
+            if self._adapter._transaction is not self._transaction:  # noqa: SLF001
+                raise ConcurrentUse("The transaction of this stream has ended")
+            return fetch(*args)
+        finally:
+            lock.release()

@@ -3,22 +3,36 @@
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar
+from typing import Any
 
-from sqlalchemy.exc import PendingRollbackError
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import IllegalStateChangeError, IntegrityError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession, AsyncSessionTransaction
+from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.util import greenlet_spawn
 
-from ...domain.errors import ConcurrentUse, TransactionAborted
+from ...domain.errors import ConcurrentUse, OutcomeUnknown, TransactionAborted
 from .. import open_blocks
 from ..completion import run_to_completion
 from ..one_task import OneTask
 from .error_translation import translate
+from .failed_statements import driver_lock
 
-P = ParamSpec("P")
-T = TypeVar("T")
+_LOOKS = 1000
+_LOOK_AGAIN = 0.01  # seconds
+
+
+class _SessionWithConnection(Session):
+    """Knows its connection, also while something that is no method of `AsyncSession` uses it."""
+
+    in_use: Connection | None = None
+
+
+@event.listens_for(_SessionWithConnection, "after_begin")
+def _remember_connection(session: _SessionWithConnection, _: SessionTransaction, connection: Connection) -> None:
+    session.in_use = connection
 
 
 class OneTaskSession(AsyncSession):
@@ -29,34 +43,73 @@ class OneTaskSession(AsyncSession):
     concurrent tasks; this says so at run time.
     """
 
+    sync_session_class = _SessionWithConnection
+    sync_session: _SessionWithConnection
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.one_task = OneTask()
         self.intruded = False
         self.is_closed = False
+        self.lost_work = False
+        self.stored = False  # whether the last commit, if there was something to commit, was carried out
+
+    @property
+    def driver_lock(self) -> asyncio.Lock | None:
+        """What a running statement or fetch holds, also that of `awaitable_attrs`, a stream or the connection."""
+        return driver_lock(self.sync_session.in_use)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
         occupant = self.one_task.occupant
-        if occupant is None:
-            with self.one_task.inside():
-                yield
-        elif occupant is asyncio.current_task():
+        if occupant is asyncio.current_task():
             yield  # one method of the session calling another
-        else:
+        elif occupant is not None or ((lock := self.driver_lock) is not None and lock.locked()):
             self.intruded = True
             raise ConcurrentUse("Another task is inside this session: give each task a session of its own")
+        else:
+            with self.one_task.inside():
+                yield
 
     async def commit(self) -> None:
         """Awaited to its end also when the task is cancelled, so that its outcome is known.
 
-        Raises `TransactionAborted` if a statement had failed and its error was swallowed.
+        Raises `TransactionAborted` if a statement had failed and its error was swallowed, and `OutcomeUnknown` if the
+        connection broke, or if the task was cancelled and the COMMIT carried out.
         """
         with self.alone():
-            try:
-                await run_to_completion(super().commit())
-            except PendingRollbackError as error:  # a failed flush or commit, or a connection that was lost
-                raise TransactionAborted("The transaction had failed and can only be rolled back") from error
+            await self.commit_by(super().commit())
+
+    async def commit_by(self, work: Coroutine[Any, Any, None]) -> None:
+        began = self.in_transaction()
+        self.stored = False
+
+        async def carry_out() -> None:
+            await work
+            self.stored = began
+
+        try:
+            with self.cancellation_after_commit():
+                await run_to_completion(carry_out())
+        except PendingRollbackError as error:  # a failed flush or commit, or a connection that was lost
+            raise TransactionAborted("The transaction had failed and can only be rolled back") from error
+        except IntegrityError:  # the caller's own tables and constraints, in the words that they know
+            raise
+        except Exception as error:
+            translated = translate(error, committing=True)
+            if translated is None or translated is error:
+                raise
+            raise translated from error
+
+    @contextlib.contextmanager
+    def cancellation_after_commit(self) -> Iterator[None]:
+        try:
+            yield
+        except asyncio.CancelledError as error:
+            if self.stored:
+                # A deadline that became a plain "timed out" here would say that nothing had happened.
+                raise OutcomeUnknown("Cancelled during COMMIT: it may be stored") from error
+            raise
 
     async def rollback(self) -> None:
         """Awaited to its end also when the task is cancelled: a torn ROLLBACK costs the connection."""
@@ -66,8 +119,21 @@ class OneTaskSession(AsyncSession):
     async def close(self) -> None:
         """Rolls back. A block may do it early, after a commit of its own."""
         with self.alone():
+            self.lost_work = self.lost_work or self.in_transaction()
             await run_to_completion(super().close())
             self.is_closed = True
+
+    async def reset(self) -> None:
+        with self.alone():
+            self.lost_work = self.lost_work or self.in_transaction()
+            await run_to_completion(super().reset())
+
+    async def finish(self) -> None:
+        """The end of a block that succeeded."""
+        if self.lost_work:
+            raise TransactionAborted("The session was closed before its work was committed")
+        if not self.is_closed:
+            await self.commit()
 
     def begin(self) -> AsyncSessionTransaction:
         return _OneTaskTransaction(self)
@@ -81,6 +147,11 @@ class ReaderSession(OneTaskSession):
         """All rows are fetched at once: PostgreSQL streams inside a transaction only, and a reader has none."""
         return AsyncResult(await self.execute(*args, **kwargs))
 
+    async def finish(self) -> None:
+        """There is nothing to commit, and no failed SELECT to answer for; but what was added is a write."""
+        if not self.is_closed:
+            await self.flush()
+
 
 class _OneTaskTransaction(AsyncSessionTransaction):
     """What `begin` and `begin_nested` give; it too lets one task in at a time."""
@@ -93,15 +164,21 @@ class _OneTaskTransaction(AsyncSessionTransaction):
 
     async def commit(self) -> None:
         with self.session.alone():
-            await run_to_completion(super().commit())
+            await self._end(super().commit(), commits=True)
 
     async def rollback(self) -> None:
         with self.session.alone():
-            await run_to_completion(super().rollback())
+            await self._end(super().rollback(), commits=False)
 
     async def __aexit__(self, type_: Any, value: Any, traceback: Any) -> None:
         with self.session.alone():
-            await run_to_completion(super().__aexit__(type_, value, traceback))
+            await self._end(super().__aexit__(type_, value, traceback), commits=type_ is None)
+
+    async def _end(self, work: Coroutine[Any, Any, None], *, commits: bool) -> None:
+        if commits and not self.nested:
+            await self.session.commit_by(work)
+        else:
+            await run_to_completion(work)
 
 
 def _guarded(name: str) -> Callable[..., Any]:
@@ -127,7 +204,6 @@ for _name in (
     "merge",
     "merge_all",
     "refresh",
-    "reset",
     "run_sync",
     "scalar",
     "scalars",
@@ -160,7 +236,9 @@ async def session_block(session: OneTaskSession, store: object) -> AsyncIterator
         except BaseException:
             await run_to_completion(_roll_back(session))
             raise
-        await run_to_completion(_commit(session))
+        session.stored = False
+        with session.cancellation_after_commit():
+            await run_to_completion(_commit(session))
     finally:
         block.is_open = False
         open_blocks.leave(block)
@@ -168,72 +246,37 @@ async def session_block(session: OneTaskSession, store: object) -> AsyncIterator
 
 async def _roll_back(session: OneTaskSession) -> None:
     await session.one_task.until_left()
-    try:
-        await session.close()  # rolls back
-    except Exception:  # the connection was lost, and with it the transaction
-        await session.invalidate()
+    connection = session.sync_session.in_use
+    if await _until_driver_is_left(session) and connection is not None and not connection.closed:
+        # The straggler may be about to send its next statement, and must not meet the connection's next user.
+        await greenlet_spawn(connection.invalidate)
+    for _ in range(_LOOKS):
+        try:
+            await session.close()  # rolls back
+        except (ConcurrentUse, IllegalStateChangeError):  # one more came in by the back door
+            await asyncio.sleep(_LOOK_AGAIN)
+        except Exception:  # the connection was lost, and with it the transaction
+            break
+        else:
+            return
+    await session.invalidate()
+
+
+async def _until_driver_is_left(session: OneTaskSession) -> bool:
+    """Wait for a statement that runs past the session's methods. Says whether there was one."""
+    lock = session.driver_lock
+    if lock is None or not lock.locked():
+        return False
+    session.intruded = True
+    async with lock:
+        return True
 
 
 async def _commit(session: OneTaskSession) -> None:
-    intruded = session.intruded or session.one_task.occupant is not None
-    await session.one_task.until_left()
     try:
-        if intruded:
+        lock = session.driver_lock
+        if session.intruded or session.one_task.occupant is not None or (lock is not None and lock.locked()):
             raise ConcurrentUse("Another task was inside the session: nothing is committed")
-        if not session.is_closed:
-            await session.commit()
-    except Exception as error:
-        translated = translate(error, committing=True)
-        if translated is None or translated is error:
-            raise
-        raise translated from error
+        await session.finish()
     finally:
         await _roll_back(session)
-
-
-class Door(AsyncGenerator[T, None], Generic[T]):
-    """What a call of a session door returns: an async context manager and an async generator in one.
-
-    FastAPI unwraps a dependency to the generator function behind it, and drives what the call returns as a
-    generator; `async with` uses it as a context manager.
-    """
-
-    def __init__(self, generator: AsyncGenerator[T, None]) -> None:
-        self._generator = generator
-        self._manager = contextlib.asynccontextmanager(lambda: generator)()
-
-    async def __aenter__(self) -> T:
-        return await self._manager.__aenter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._manager.__aexit__(kind, error, trace)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> T:
-        return await anext(self._generator)
-
-    async def asend(self, value: None) -> T:
-        return await self._generator.asend(value)
-
-    async def athrow(self, *error: Any) -> T:
-        return await self._generator.athrow(*error)
-
-    async def aclose(self) -> None:
-        await self._generator.aclose()
-
-
-def session_door(function: Callable[P, AsyncGenerator[T, None]]) -> Callable[P, Door[T]]:
-    """Make of an async generator function one thing for `async with f()` and for `Depends(f, scope="function")`.
-
-    `functools.wraps` is the trick: FastAPI (0.123.5 and later) looks through it and sees a generator function.
-    """
-
-    @functools.wraps(function)
-    def door(*args: P.args, **kwargs: P.kwargs) -> Door[T]:
-        return Door(function(*args, **kwargs))
-
-    return door

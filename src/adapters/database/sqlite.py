@@ -150,6 +150,14 @@ def is_in_memory(url: URL) -> bool:
     return url.database in (None, "", ":memory:")
 
 
+def refuse_options(url: URL) -> None:
+    """Our own `connector` opens the database and looks at its path alone: the rest would be dropped in silence."""
+    if url.query or (url.database or "").startswith("file:"):
+        raise ValueError(
+            "A SQLite URL is sqlite+aiosqlite:///<path>, or sqlite+aiosqlite:///:memory:, without options and not file:"
+        )
+
+
 def connector(database: str, *, read_only: bool, busy_timeout: float) -> Callable[..., Awaitable[Any]]:
     """What opens a connection for SQLAlchemy (`async_creator_fn`). `busy_timeout` is in seconds."""
 

@@ -111,7 +111,7 @@ class DatabaseTransaction:
 
     def _new_session(self, mode: Mode) -> AsyncSession:
         return AsyncSession(
-            self._database.engines.by_mode[mode],
+            self._database.engine(mode),
             expire_on_commit=False,
             close_resets_only=False,
             autoflush=False,

@@ -1,6 +1,6 @@
 """Users in a database. Statements are built once; rows become entities by position."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,11 @@ _taken = select(users.c.username_key).where(
     users.c.id != bindparam("but"),
     (users.c.username_key == bindparam("username_key")) | (users.c.email_key == bindparam("email_key")),
 )
+_any_taken = select(users.c.username_key, users.c.email_key).where(
+    users.c.username_key.in_(bindparam("username_keys", expanding=True))
+    | users.c.email_key.in_(bindparam("email_keys", expanding=True))
+)
+_LOOK_UP = 400  # users in one statement, two parameters each: SQLite before 3.32 takes 999
 _add = insert(users).returning(users.c.id)
 _add_many = insert(users).returning(users.c.id, sort_by_parameter_order=True)
 _save = (
@@ -89,7 +94,9 @@ class DatabaseUsers:
     async def add_many(self, new: Sequence[NewUser], *, at: datetime) -> list[UserId]:
         if not new:
             return []
-        result = await self._transaction.execute(_add_many, [_new_row(each, at) for each in new])
+        rows = [_new_row(each, at) for each in new]
+        await self._refuse_any_taken(rows)
+        result = await self._transaction.execute(_add_many, rows)
         return list(result.scalars())
 
     @reads
@@ -168,6 +175,24 @@ class DatabaseUsers:
             raise UsernameTaken
         if taken:
             raise EmailTaken
+
+    async def _refuse_any_taken(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """As `_refuse_taken`, for new users who are added one after the other."""
+        usernames: set[str] = set()
+        emails: set[str] = set()
+        for start in range(0, len(rows), _LOOK_UP):
+            some = rows[start : start + _LOOK_UP]
+            keys = {f"{key}s": [row[key] for row in some] for key in ("username_key", "email_key")}
+            for taken in await self._transaction.execute(_any_taken, keys):
+                usernames.add(taken.username_key)
+                emails.add(taken.email_key)
+        for row in rows:
+            if row["username_key"] in usernames:
+                raise UsernameTaken
+            if row["email_key"] in emails:
+                raise EmailTaken
+            usernames.add(row["username_key"])
+            emails.add(row["email_key"])
 
 
 def _new_row(new: NewUser, at: datetime) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def _missing_file(settings: "Settings") -> Finding | None:
     from ...adapters.database.sqlite import is_in_memory
 
     url = make_url(settings.database_url)
-    if url.get_backend_name() != "sqlite" or is_in_memory(url) or str(url.database).startswith("file:"):
+    if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return None
     path = Path(str(url.database))
     if path.exists():

@@ -23,6 +23,7 @@ _SUBJECTS = (
     "one_task",
     "stragglers",
     "handing_over",
+    "generators",
     "versions",
     "failures",
     "unknown_outcomes",
@@ -37,6 +38,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{subject}" for subject in _SUBJECT
 from .cancellation import Cancellation  # noqa: E402
 from .ending import Ending  # noqa: E402
 from .failures import Failures  # noqa: E402
+from .generators import Generators  # noqa: E402
 from .handing_over import HandingOver  # noqa: E402
 from .isolation import Isolation  # noqa: E402
 from .nesting import Nesting  # noqa: E402
@@ -62,6 +64,7 @@ class UnitOfWorkContract(
     OneTask,
     Stragglers,
     HandingOver,
+    Generators,
     Versions,
     Failures,
     UnknownOutcomes,

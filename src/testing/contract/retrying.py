@@ -19,7 +19,7 @@ from ...domain.errors import (
     VersionMismatch,
 )
 from ...domain.items import Item, ItemId
-from ...service_layer import items
+from ...service_layer import items, retry
 from ...service_layer.retry import ATTEMPTS, run
 from ...service_layer.unit_of_work import UnitOfWork
 from ..given import Store, given_item, given_user
@@ -227,3 +227,19 @@ class Retrying(Setting):
         await asyncio.gather(*(run(store.unit_of_work(), count_one, Actor.of(owner), item.id) for _ in range(8)))
         stored = await items.get_item(store.unit_of_work(), Actor.of(owner), item_id=item.id)
         assert (stored.quantity, stored.version) == (8, 9)
+
+    @pytest.mark.promise(5)
+    async def test_no_attempt_is_begun_after_the_longest_time(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(retry, "LONGEST_TIME", 0.0)
+        calls = 0
+
+        async def lose(uow: UnitOfWork, actor: Actor) -> None:
+            nonlocal calls
+            calls += 1
+            raise Conflict
+
+        with pytest.raises(Conflict):
+            await retry.run(store.unit_of_work(), lose, Actor.system())
+        assert calls == 1

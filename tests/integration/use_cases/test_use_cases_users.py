@@ -14,7 +14,7 @@ from steward.domain.errors import (
     UserNotFound,
     VersionMismatch,
 )
-from steward.domain.users import MAX_ID, PasswordHash, Role, UserId
+from steward.domain.users import MAX_ID, NewUser, PasswordHash, Role, UserId
 from steward.service_layer import users
 
 from tests.support.given import SYSTEM, Store, every_username, given_user
@@ -84,6 +84,32 @@ async def test_a_registration_that_cannot_be_says_why_and_stores_nothing(
     await given_user(store, "bob")
     with pytest.raises(StewardError) as caught:
         await users.register_user(store.unit_of_work(), SYSTEM, username=username, email=email)
+    assert type(caught.value) is error
+    assert await every_username(store) == ["ada", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("added", "error"),
+    [
+        ([("new", "new"), ("ADA", "ada")], UsernameTaken),
+        ([("bob", "ada")], UsernameTaken),
+        ([("new", "ada"), ("ada", "bob")], EmailTaken),  # the first of them is the one that is told of
+        ([("eve", "eve"), ("EVE", "EVE")], UsernameTaken),
+        ([("eve", "eve"), ("joe", "joe"), ("eve", "joe")], UsernameTaken),
+        ([("eve", "eve"), ("joe", "EVE"), ("ada", "ada")], EmailTaken),
+        ([(f"user{n}", f"user{n}") for n in range(1_000)] + [("ada", "ada")], UsernameTaken),
+    ],
+    ids=lambda value: f"{len(value)} users" if isinstance(value, list) else None,
+)
+async def test_of_many_new_users_the_first_that_cannot_be_says_why(
+    store: Store, added: list[tuple[str, str]], error: type[StewardError]
+) -> None:
+    await given_user(store, "ada")
+    await given_user(store, "bob")
+    new = [NewUser.of(username=name, email=f"{email}@example.org") for name, email in added]
+    async with store.unit_of_work() as uow:
+        with pytest.raises(StewardError) as caught:
+            await uow.users.add_many(new, at=uow.now)
     assert type(caught.value) is error
     assert await every_username(store) == ["ada", "bob"]
 

@@ -1,0 +1,143 @@
+"""What uses a session's connection past the session's own methods is waited for too, and harms nobody (T3.2, T3.3)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import literal_column, select, text
+from sqlalchemy.ext.asyncio import AsyncAttrs, AsyncSession
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
+from steward.adapters.database.database import Database
+from steward.domain.errors import ConcurrentUse
+
+from tests.support.leaks import assert_nothing_is_left
+from tests.support.notes import SLOW, Note, add_note, create_tables, texts
+
+Straggler = asyncio.Future[Any]
+Start = Callable[[AsyncSession, str], Awaitable[Straggler]]
+
+
+class Base(AsyncAttrs, DeclarativeBase):
+    pass
+
+
+class SlowNote(Base):
+    __tablename__ = "notes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    slow_postgresql: Mapped[Any] = column_property(literal_column(f"({SLOW['postgresql'].text})"), deferred=True)
+    slow_sqlite: Mapped[Any] = column_property(literal_column(f"({SLOW['sqlite'].text})"), deferred=True)
+
+
+async def start_by_connection(session: AsyncSession, dialect: str) -> Straggler:
+    return asyncio.ensure_future((await session.connection()).execute(SLOW[dialect]))
+
+
+async def start_by_attribute(session: AsyncSession, dialect: str) -> Straggler:
+    note = await session.scalar(select(SlowNote))
+    assert note is not None
+    straggler: Straggler = asyncio.ensure_future(getattr(note.awaitable_attrs, f"slow_{dialect}"))
+    return straggler
+
+
+START = pytest.mark.parametrize("start", [start_by_connection, start_by_attribute])
+
+
+async def the_next_blocks_succeed(database: Database) -> None:
+    assert database.checked_out() == 0
+    for number in range(5):
+        async with database.session() as session:
+            await add_note(session, f"innocent {number}")
+    assert await texts(database) == {f"innocent {number}" for number in range(5)}
+    await assert_nothing_is_left(database)
+
+
+@START
+async def test_a_straggler_makes_the_block_fail(notes: Database, start: Start) -> None:
+    with pytest.raises(ConcurrentUse):
+        async with notes.session() as session:
+            await add_note(session, "lost")
+            straggler = await start(session, notes.dialect)
+            await asyncio.sleep(0.02)
+
+    await asyncio.wait([straggler])
+    await the_next_blocks_succeed(notes)
+
+
+@START
+async def test_an_error_beside_a_straggler_waits_for_it(notes: Database, start: Start) -> None:
+    with pytest.raises(ValueError, match="mine"):
+        async with notes.session() as session:
+            await add_note(session, "lost")
+            straggler = await start(session, notes.dialect)
+            await asyncio.sleep(0.02)
+            raise ValueError("mine")
+
+    await asyncio.wait([straggler])
+    await the_next_blocks_succeed(notes)
+
+
+@START
+async def test_the_session_is_refused_beside_a_straggler(notes: Database, start: Start) -> None:
+    """A ROLLBACK under a running statement would break the connection."""
+    with pytest.raises(ConcurrentUse, match="nothing is committed"):
+        async with notes.session() as session:
+            await add_note(session, "lost")
+            straggler = await start(session, notes.dialect)
+            await asyncio.sleep(0.02)
+            with pytest.raises(ConcurrentUse):
+                await session.rollback()
+            await straggler
+
+    await the_next_blocks_succeed(notes)
+
+
+async def read_slowly(session: AsyncSession) -> "asyncio.Task[None]":
+    rows = await session.stream(
+        text("SELECT pg_sleep(0.002) FROM generate_series(1, 500)"),
+        execution_options={"yield_per": 20, "max_row_buffer": 20},
+    )
+
+    async def read() -> None:
+        async for _ in rows:
+            await asyncio.sleep(0)
+
+    return asyncio.create_task(read())
+
+
+@pytest.mark.parametrize("error", [None, ValueError("mine")], ids=["clean", "by an error"])
+async def test_a_stream_that_is_still_read(empty_postgres_url: str, error: Exception | None) -> None:
+    """SQLite's streams have been read to their end before anybody sees them."""
+    async with Database(empty_postgres_url) as database:
+        await create_tables(database)
+        with pytest.raises(ValueError if error else ConcurrentUse):
+            async with database.session() as session:
+                await add_note(session, "lost")
+                reading = await read_slowly(session)
+                await asyncio.sleep(0.05)
+                if error:
+                    raise error
+
+        await asyncio.wait([reading], timeout=5)
+        assert reading.exception() is not None  # its transaction has gone
+        await the_next_blocks_succeed(database)
+
+
+async def test_a_stream_cannot_be_read_past_its_transaction(empty_postgres_url: str) -> None:
+    """It would read from the connection of whoever comes next, and break their transaction."""
+    async with Database(empty_postgres_url) as database:
+        await create_tables(database)
+        async with database.session() as session:
+            rows = await session.stream(
+                text("SELECT generate_series(1, 500)"), execution_options={"yield_per": 1, "max_row_buffer": 1}
+            )
+            await rows.fetchone()
+        async with database.session() as session:
+            await add_note(session, "innocent")
+            with pytest.raises(Exception):  # noqa: B017 - SQLAlchemy's or ours
+                await rows.fetchmany(200)
+            await session.scalar(select(Note.id))
+        assert await texts(database) == {"innocent"}
+        await assert_nothing_is_left(database)

@@ -17,8 +17,6 @@ from ..service_layer.unit_of_work import UnitOfWork
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
-UseCase = Callable[Concatenate[UnitOfWork, Actor, P], Awaitable[Result]]
-Bound = Callable[Concatenate[Actor, P], Coroutine[Any, Any, Result]]
 
 
 class Steward:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from .database import Database
-from .error_translation import translate
+from .error_translation import translating
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,9 @@ _POSTGRES = {
 
 async def durability_settings(database: Database) -> list[DurabilitySetting]:
     """Raises a `StorageError` if the database cannot be reached."""
-    try:
+    with translating():
         async with database.engines.pools[0].connect() as connection:
             return await (_sqlite if database.dialect == "sqlite" else _postgres)(connection)
-    except Exception as error:
-        translated = translate(error)
-        if translated is None:
-            raise
-        raise translated from error
 
 
 async def _sqlite(connection: AsyncConnection) -> list[DurabilitySetting]:

@@ -6,6 +6,8 @@ SQLAlchemy and the operating system name the same fault differently.
 
 import re
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import exc
 
@@ -70,6 +72,18 @@ def translate(
     if isinstance(error, (OverflowError, UnicodeEncodeError)):  # sqlite3 raises them bare
         return _not_storable()
     return None
+
+
+@contextmanager
+def translating(*, foreign_key: StewardError | None = None, committing: bool = False) -> Iterator[None]:
+    """Let the domain's errors out instead of the database's; what has no translation stays as it is."""
+    try:
+        yield
+    except Exception as error:
+        translated = translate(error, foreign_key=foreign_key, committing=committing)
+        if translated is None or translated is error:
+            raise
+        raise translated from error
 
 
 def _from_postgres(error: exc.DBAPIError, foreign_key: StewardError | None, *, committing: bool) -> StewardError | None:

@@ -18,7 +18,7 @@ from sqlalchemy.pool import NullPool
 from ...domain.errors import InvalidValue, SchemaOutOfDate
 from ..completion import run_to_completion
 from .database import Database
-from .error_translation import translate
+from .error_translation import translating
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -115,13 +115,9 @@ async def _connection(database: Database) -> AsyncIterator[AsyncConnection]:
         connect = {"timeout": database.pool_settings.connect}
         engine = create_async_engine(database.url, poolclass=NullPool, connect_args=connect)
     try:
-        async with engine.connect() as connection:
-            yield connection
-    except Exception as error:
-        translated = translate(error)
-        if translated is None or translated is error:
-            raise
-        raise translated from error
+        with translating():
+            async with engine.connect() as connection:
+                yield connection
     finally:
         if engine not in database.engines.pools:
             await engine.dispose()

@@ -1,7 +1,6 @@
 """The unit of work on a `Database`."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, Result
@@ -10,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from ...domain.errors import OutcomeUnknown, StewardError
 from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
-from .error_translation import translate
+from .error_translation import translating
 from .items import DatabaseItems
 from .seen_versions import Entity, SeenVersions
 from .users import DatabaseUsers
@@ -41,12 +40,12 @@ class DatabaseTransaction:
         self._mode = mode
         self._session = self._new_session(mode)
         if mode is Mode.WRITING:
-            with _translating():
+            with translating():
                 await self._session.connection()
 
     async def commit(self) -> None:
         try:
-            with _translating(committing=True):
+            with translating(committing=True):
                 await self._open_session().commit()
         except OutcomeUnknown:
             await self._open_session().invalidate()  # its connection may still stand in the transaction
@@ -64,17 +63,17 @@ class DatabaseTransaction:
             await session.invalidate()
 
     async def savepoint(self) -> None:
-        with _translating():
+        with translating():
             self._savepoints.append(await self._open_session().begin_nested())
         self._seen.savepoint()
 
     async def release_savepoint(self) -> None:
-        with _translating():
+        with translating():
             await self._savepoints.pop().commit()
         self._seen.release()
 
     async def roll_back_savepoint(self) -> None:
-        with _translating():
+        with translating():
             await self._savepoints.pop().rollback()
         self._seen.roll_back()
 
@@ -96,7 +95,7 @@ class DatabaseTransaction:
         foreign_key: StewardError | None = None,
     ) -> Result[Any]:
         """Run one statement; `foreign_key` is what it means if a foreign key says no."""
-        with _translating(foreign_key=foreign_key):
+        with translating(foreign_key=foreign_key):
             return await self._open_session().execute(statement, parameters)
 
     def read(self, entity: Entity) -> Entity:
@@ -120,15 +119,3 @@ class DatabaseTransaction:
     def _open_session(self) -> AsyncSession:
         assert self._session is not None, "the unit of work guards against this"
         return self._session
-
-
-@contextmanager
-def _translating(*, foreign_key: StewardError | None = None, committing: bool = False) -> Iterator[None]:
-    """Let the domain's errors out instead of the database's; what has no translation stays as it is."""
-    try:
-        yield
-    except Exception as error:
-        translated = translate(error, foreign_key=foreign_key, committing=committing)
-        if translated is None or translated is error:
-            raise
-        raise translated from error

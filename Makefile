@@ -13,7 +13,7 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test scale check format lock clean
+.PHONY: help run test scale bench-login check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -27,6 +27,9 @@ test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real Pos
 
 scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
 	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py
+
+bench-login: $(VENV)/dev.done ## Whether the time of a refused sign-in tells why: fails beyond 10 %
+	@$(BIN)/python benchmarks/login.py
 
 check: $(VENV)/dev.done ## What CI looks at before the tests: ruff, mypy, import-linter
 	@$(BIN)/ruff format --check .

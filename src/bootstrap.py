@@ -5,13 +5,65 @@ container that was wired last, and it costs a third of a small request. The HTTP
 `app.state`; tests override providers on a container of their own.
 """
 
+import secrets
+from datetime import timedelta
+from pathlib import Path
+
 from dependency_injector import containers, providers
+from sqlalchemy import make_url
 
 from .adapters.clock import system_clock
 from .adapters.database.database import Database
 from .adapters.database.engines import PoolSettings
+from .adapters.database.sqlite import is_in_memory
 from .adapters.password_hashing import Argon2Hasher
-from .config import Settings, load_settings
+from .adapters.secret_key import UnusableSecret, secret_key_beside
+from .config import ConfigurationError, Settings, load_settings
+from .domain.attempts import Limit
+from .domain.sessions import Lifetimes
+from .service_layer.accounts import Accounts
+from .service_layer.limits import Limits, Quotas
+
+
+def secret_key(settings: Settings) -> bytes:
+    """The server's secret: as configured, or one of the embedded default's own. Raises `ConfigurationError`."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value().encode()
+    url = make_url(settings.database_url)
+    if url.get_backend_name() != "sqlite":
+        raise ConfigurationError(
+            [
+                "STEWARD_SECRET_KEY: has to be given with PostgreSQL, the same to all server processes: 32 random "
+                "characters at least, such as `python3 -c 'import secrets; print(secrets.token_urlsafe(32))'` prints"
+            ]
+        )
+    if is_in_memory(url):
+        return secrets.token_bytes(32)
+    try:
+        return secret_key_beside(Path(str(url.database)))
+    except UnusableSecret as error:
+        raise ConfigurationError([f"STEWARD_SECRET_KEY: {error}"]) from None
+
+
+def _quotas(settings: Settings) -> Quotas | None:
+    if not settings.rate_limits:
+        return None
+    return Quotas(
+        sign_in=Limit("sign-in", *settings.rate_limit_sign_in),
+        sign_in_account=Limit("sign-in-account", *settings.rate_limit_sign_in_account),
+        sign_in_address=Limit("sign-in-address", *settings.rate_limit_sign_in_address),
+        sign_up=Limit("sign-up", *settings.rate_limit_sign_up),
+        password=Limit("password", *settings.rate_limit_password),
+        recipient=Limit("recipient", *settings.rate_limit_recipient),
+    )
+
+
+def _lifetimes(settings: Settings) -> Lifetimes:
+    return Lifetimes(
+        access=timedelta(seconds=settings.access_token_ttl),
+        refresh=timedelta(seconds=settings.refresh_token_ttl),
+        grace=timedelta(seconds=settings.refresh_token_grace),
+    )
 
 
 class Container(containers.DeclarativeContainer):
@@ -38,6 +90,17 @@ class Container(containers.DeclarativeContainer):
         iterations=settings.provided.hash_iterations,
         parallelism=settings.provided.hash_parallelism,
         threads=settings.provided.hash_threads,
+        queue=settings.provided.hash_queue,
+    )
+    limits = providers.Singleton(
+        Limits, providers.Callable(secret_key, settings), providers.Callable(_quotas, settings)
+    )
+    accounts = providers.Singleton(
+        Accounts,
+        hasher=hasher,
+        limits=limits,
+        lifetimes=providers.Callable(_lifetimes, settings),
+        open_to_all=providers.Callable(lambda settings: settings.registration == "open", settings),
     )
 
 

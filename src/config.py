@@ -1,11 +1,13 @@
 """Settings: every knob, its default and its reason. Read by the composition root and the entry points alone."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .config_values import Hosts, Networks, Origins, Quota
 from .domain.errors import InvalidValue
 from .domain.users import check_email, check_username
 from .service_layer.hashing import check_password
@@ -42,11 +44,8 @@ class Settings(BaseSettings):
     # A SQLite file in the working directory, so that the first run needs nothing. PostgreSQL in production. Not in
     # the representation, because it may hold a password: `shown_database_url` is for people.
     database_url: str = Field(default="sqlite+aiosqlite:///var/steward.db", repr=False)
-    # Loopback: until sign-in is there, whoever reaches the server may do all.
+    # Loopback: passwords and tokens must not cross a network without TLS, which a proxy in front has to bring.
     host: str = "127.0.0.1"
-    # Lets the server listen beyond loopback all the same. Unsafe until sign-in is there; it is meant for a container
-    # whose port is published on the loopback address of its host.
-    allow_remote: bool = False
     port: int = Field(default=8000, ge=0, le=65535)
     # Server processes. Each has a pool of its own.
     workers: int = Field(default=1, ge=1, le=128)
@@ -68,6 +67,38 @@ class Settings(BaseSettings):
     hash_parallelism: int = Field(default=1, ge=1)
     # Hashing is a core's work for some 50 ms: more threads than cores gain nothing.
     hash_threads: int = Field(default=2, ge=1, le=64)
+    # How many passwords may wait for a thread before the next one is refused with 503.
+    hash_queue: int = Field(default=64, ge=0)
+    # What the keys of counters and the signatures of cursors are made with, alike in all processes on one database: 32
+    # characters at least. Without one a SQLite database gets a file beside it; PostgreSQL deployments have to say.
+    secret_key_file: Path | None = None
+    secret_key: SecretStr | None = None
+    # Closed, only admins add users.
+    registration: Literal["open", "closed"] = "open"
+    # Every request asks the database, so this is not for revocation but for a token that has leaked in silence.
+    access_token_ttl: int = Field(default=15 * 60, ge=1)
+    refresh_token_ttl: int = Field(default=30 * 24 * 3600, ge=1)
+    # How long an exchanged refresh token still works while its successor is unused, so that a lost answer signs nobody
+    # out. 0 is strict.
+    refresh_token_grace: float = Field(default=10.0, ge=0)
+    # Off only where something in front limits.
+    rate_limits: bool = True
+    # Sign-in: of one account from one address, of one account from everywhere, and from one address.
+    rate_limit_sign_in: Quota = (10, timedelta(minutes=5))
+    rate_limit_sign_in_account: Quota = (100, timedelta(hours=1))
+    rate_limit_sign_in_address: Quota = (100, timedelta(minutes=5))
+    # From one address: sign-up tells whether a name is taken.
+    rate_limit_sign_up: Quota = (20, timedelta(hours=1))
+    # Of one user.
+    rate_limit_password: Quota = (10, timedelta(hours=1))
+    # Of one user, transfers to a recipient who is not there: they too tell whether a name exists.
+    rate_limit_recipient: Quota = (30, timedelta(hours=1))
+    # The names that the server answers to (`Host`), `*.example.org` for all below one; empty for any.
+    allowed_hosts: Hosts = ()
+    # The web origins whose scripts may read answers (CORS), such as `https://app.example.org`.
+    cors_origins: Origins = ()
+    # The addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    trusted_proxies: Networks = ()
     # How long requests that have begun may take after SIGTERM, the drain time included.
     shutdown_timeout: int = Field(default=10, ge=0)
     # How long after SIGTERM the server still takes requests: what was sent already is read, and a load balancer that
@@ -79,14 +110,14 @@ class Settings(BaseSettings):
     admin_password_file: Path | None = None
     admin_password: SecretStr | None = None
 
-    @field_validator("admin_password_file", "database_password_file")
+    @field_validator("admin_password_file", "database_password_file", "secret_key_file")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
             raise ValueError(f"there is no file {path}")
         return path
 
-    @field_validator("admin_password", "database_password", mode="before")
+    @field_validator("admin_password", "database_password", "secret_key", mode="before")
     @classmethod
     def _from_one_source(cls, given: object, info: ValidationInfo) -> object:
         assert info.field_name is not None
@@ -99,6 +130,20 @@ class Settings(BaseSettings):
             return path.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
             raise ValueError(f"the file {path} cannot be read as UTF-8 text") from None
+
+    @field_validator("hash_parallelism")
+    @classmethod
+    def _enough_memory(cls, given: int, info: ValidationInfo) -> int:
+        if given * 8 > info.data.get("hash_memory", given * 8):  # RFC 9106 section 3.1
+            raise ValueError("needs 8 KiB of STEWARD_HASH_MEMORY for each lane")
+        return given
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, given: SecretStr | None) -> SecretStr | None:
+        if given is not None and len(given.get_secret_value()) < 32:
+            raise ValueError("must have 32 characters at least")
+        return given
 
     @field_validator("admin_username", "admin_email", "admin_password")
     @classmethod

@@ -36,6 +36,19 @@ def reads(
     return guarded
 
 
+def locks(
+    method: Callable[Concatenate[Repository, P], Coroutine[Any, Any, Result]],
+) -> Callable[Concatenate[Repository, P], Coroutine[Any, Any, Result]]:
+    """Marks a method of a repository that writes nothing, and always locks what it reads."""
+
+    @wraps(method)
+    async def guarded(self: Repository, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        with self.unit.statement(writes=False, locks=True):
+            return await method(self, *args, **kwargs)
+
+    return guarded
+
+
 def writes(
     method: Callable[Concatenate[Repository, P], Coroutine[Any, Any, Result]],
 ) -> Callable[Concatenate[Repository, P], Coroutine[Any, Any, Result]]:

@@ -26,7 +26,7 @@ from ..domain.errors import (
     UnitOfWorkError,
     VersionMismatch,
 )
-from ..domain.repositories import ItemRepository, UserRepository
+from ..domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
 from . import open_blocks
 from .blocks import Block, Blocks, Kind
 from .completion import run_to_completion
@@ -41,6 +41,8 @@ class BlockUnitOfWork:
 
     users: UserRepository
     items: ItemRepository
+    sessions: SessionRepository
+    attempts: AttemptRepository
 
     def __init__(self, store: object, transaction: Transaction, clock: Callable[[], datetime]) -> None:
         self._store = store

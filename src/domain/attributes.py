@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import InvalidValue
-from .text import check_storable
+from .text import check_characters
 
 MAX_BYTES = 16 * 1024
 MAX_LEVELS = 8
@@ -20,7 +20,8 @@ def check_attributes(value: object) -> Attributes:
     """Return a deep copy of `value` if it is a JSON object within bounds. Raises `InvalidValue`.
 
     Bounds: 16 KiB as compact JSON in UTF-8, 8 levels (the object itself is the first), finite numbers, integers
-    inside ±(2^53-1), text without NUL and without unpaired surrogates.
+    inside ±(2^53-1), text (names of members too) without unpaired surrogates and without control characters other than
+    tab and line breaks.
     """
     copy = _checked_object(value)
     size = len(as_json(copy).encode())
@@ -70,7 +71,7 @@ def _checked(value: object, path: Path, level: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return check_storable(path, value)
+        return check_characters(path, value, multiline=True)
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise InvalidValue(path, "integer_out_of_range", "Integers lie inside ±(2^53-1)")
@@ -91,4 +92,4 @@ def _checked(value: object, path: Path, level: int) -> Any:
 def _checked_name(name: object, path: Path) -> str:
     if not isinstance(name, str):
         raise InvalidValue(path, "member_name", "The names of JSON members are strings")
-    return check_storable(path, name)
+    return check_characters(path, name, multiline=True)

@@ -7,12 +7,20 @@
     │   └── SameItem              a transfer of an item into itself
     ├── NotFound                  it does not exist, or is not the actor's to see
     │   ├── UserNotFound
-    │   └── ItemNotFound
+    │   ├── ItemNotFound
+    │   └── SessionNotFound
+    ├── NotAuthenticated          nobody has signed in, or what was shown for it is no token
+    │   ├── TokenExpired          the access token is past its time: refresh it
+    │   └── TokenRevoked          the token is known no more, or its user may not use it: sign in again
+    ├── InvalidCredentials        the same for every reason why a sign-in or a refresh fails
+    ├── RateLimited               too many attempts; says when the next one may be made
     ├── Forbidden                 the actor may know that it exists, but may not do this
+    │   └── RegistrationClosed
     ├── Refused                   well formed, but the present state of things does not allow it
     │   ├── UsernameTaken
     │   ├── EmailTaken
     │   ├── UserOwnsItems
+    │   ├── LastAdmin
     │   ├── InsufficientQuantity
     │   └── QuantityOverflow
     ├── VersionMismatch           the version that the caller named is gone
@@ -26,7 +34,7 @@
     ├── OutcomeUnknown            the connection broke during COMMIT: stored or not, nobody can tell
     └── StorageError              the database could not do it; nothing was stored
         ├── DatabaseUnavailable   not reachable, shutting down, or it broke the connection
-        ├── Overloaded            no connection became free in time
+        ├── Overloaded            no connection became free in time, or too many passwords wait to be hashed
         ├── DeadlineExceeded      a statement took longer than it may
         ├── StorageFull           no space left
         └── SchemaOutOfDate       the schema is older or newer than this version of Steward
@@ -105,8 +113,65 @@ class ItemNotFound(NotFound):
         super().__init__(f"Item id {item_id} not found")
 
 
+class SessionNotFound(NotFound):
+    code = "session_not_found"
+
+    def __init__(self, session_id: int) -> None:
+        super().__init__(f"Session id {session_id} not found")
+
+
+class NotAuthenticated(StewardError):
+    code = "not_authenticated"
+
+    def __init__(self, message: str = "Sign in first, and send the access token") -> None:
+        super().__init__(message)
+
+
+class TokenExpired(NotAuthenticated):
+    code = "token_expired"
+
+    def __init__(self) -> None:
+        super().__init__("This access token has expired: refresh it")
+
+
+class TokenRevoked(NotAuthenticated):
+    code = "token_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This token is not, or no longer, valid: sign in again")
+
+
+class InvalidCredentials(StewardError):
+    """Never says which: the name, the password, the account or the token."""
+
+    code = "invalid_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("The credentials are wrong, or not valid any more")
+
+
+class RateLimited(StewardError):
+    """`limit` names the rule that was broken: `quota` attempts in `window` seconds. `retry_after` is in seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, *, limit: str, quota: int, window: int, retry_after: int) -> None:
+        super().__init__(f"Too many attempts: wait {retry_after} seconds")
+        self.limit = limit
+        self.quota = quota
+        self.window = window
+        self.retry_after = retry_after
+
+
 class Forbidden(StewardError):
     code = "forbidden"
+
+
+class RegistrationClosed(Forbidden):
+    code = "registration_closed"
+
+    def __init__(self) -> None:
+        super().__init__("Only an admin adds users here")
 
 
 class Refused(StewardError):
@@ -132,6 +197,13 @@ class UserOwnsItems(Refused):
 
     def __init__(self, user_id: int) -> None:
         super().__init__(f"User id {user_id} still owns items: say whether to delete or to transfer them")
+
+
+class LastAdmin(Refused):
+    code = "last_admin"
+
+    def __init__(self) -> None:
+        super().__init__("This is the last active admin: make another one first")
 
 
 class InsufficientQuantity(Refused):

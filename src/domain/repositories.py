@@ -5,11 +5,13 @@ statement failed) and a `StorageError`; every method that writes raises `ReadOnl
 come out are the caller's own: changing one changes nothing that is stored until it is saved.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
+from .attempts import Counter, CounterKey
 from .items import Item, ItemId, NewItem, OwnedItem
+from .sessions import Client, PresentedToken, Session, SessionId, TokenHash, TokenPair
 from .users import NewUser, User, UserId
 
 
@@ -32,6 +34,14 @@ class UserRepository(Protocol):
 
     async def find(self, username: str) -> User | None:
         """By username; case and Unicode variants are one and the same user."""
+        ...
+
+    async def find_by_email(self, email: str) -> User | None:
+        """By e-mail address; case and Unicode variants are one and the same user."""
+        ...
+
+    async def lock_active_admins(self) -> list[UserId]:
+        """In the order of their ids, in which they are locked too; none of them changes until this unit has ended."""
         ...
 
     async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
@@ -98,4 +108,63 @@ class ItemRepository(Protocol):
 
     async def hand_over_all_of(self, owner_id: UserId, *, to: UserId, at: datetime) -> int:
         """Give every item of one owner to another, and return how many. Raises `UnknownRecipient`."""
+        ...
+
+
+class SessionRepository(Protocol):
+    async def add(self, user_id: UserId, client: Client, tokens: TokenPair, *, at: datetime) -> Session:
+        """Store a new session with the first generation of its tokens. Raises `UnknownOwner`."""
+        ...
+
+    async def find(self, token: TokenHash) -> PresentedToken | None:
+        """By any of its tokens, with its user: one statement."""
+        ...
+
+    async def get(self, session_id: SessionId) -> Session:
+        """Raises `SessionNotFound`."""
+        ...
+
+    async def list_of(self, user_id: UserId, *, at: datetime) -> list[Session]:
+        """Those that have not expired `at` that time, the newest first."""
+        ...
+
+    async def rotate(self, presented: PresentedToken, tokens: TokenPair, *, at: datetime) -> None:
+        """Begin the next generation, and forget the session's tokens that expired more than a day before.
+
+        One UPDATE decides who of several does it: `Conflict` for the others, and if the session has ended.
+        """
+        ...
+
+    async def issue(self, presented: PresentedToken, tokens: TokenPair) -> None:
+        """Add to the generation that the session is at. Raises `Conflict` if the session has ended."""
+        ...
+
+    async def end(self, session_id: SessionId) -> bool:
+        """With all its tokens. Say whether there was such a session."""
+        ...
+
+    async def end_all_of(self, user_id: UserId, *, but: SessionId | None = None) -> int:
+        """Return how many there were."""
+        ...
+
+    async def make_room(self, user_id: UserId, *, keep: int, at: datetime) -> None:
+        """End those of the user that were not refreshed for longest, so that `keep` remain, and delete a few of
+        anybody's that have expired."""
+        ...
+
+
+class AttemptRepository(Protocol):
+    async def count(self, windows: Mapping[CounterKey, datetime], *, at: datetime) -> list[Counter]:
+        """Add one attempt to each counter, in one statement, and delete a few that have run out.
+
+        A counter that is not there, or has run out, begins anew and resets at the given time. In the order given.
+        """
+        ...
+
+    async def take_back(self, counted: Sequence[Counter]) -> None:
+        """Take one from each counter that is still in the same window."""
+        ...
+
+    async def find(self, key: CounterKey, *, at: datetime) -> Counter | None:
+        """None if it has run out."""
         ...

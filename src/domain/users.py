@@ -13,6 +13,10 @@ from .text import check_text, fold
 UserId = NewType("UserId", int)
 
 MAX_ID = 2**63 - 1  # what a BIGINT holds
+# Beyond the limits of names and addresses, because normal forms compose: a Hangul syllable is typed with up to three
+# letters.
+_LONGEST_TYPED_USERNAME = 4 * 64
+_LONGEST_TYPED_EMAIL = 3 * 254
 
 
 class Role(StrEnum):
@@ -40,6 +44,10 @@ class User:
     updated_at: datetime
     version: int
     password_hash: PasswordHash | None = field(default=None, repr=False)
+
+    @property
+    def is_active_admin(self) -> bool:
+        return self.is_active and self.role is Role.ADMIN
 
     def change(
         self,
@@ -103,8 +111,7 @@ def check_username(username: str) -> str:
     A letter brings along the combining marks that its script writes it with (Devanagari, Thai, Hebrew points).
     Letters and marks that show nothing are refused: with them two names would look the same.
     """
-    # Four times the limit, because NFKC composes: Hangul syllables are written with up to three letters.
-    normal = unicodedata.normalize("NFKC", check_text("username", username, least=0, most=4 * 64))
+    normal = unicodedata.normalize("NFKC", check_text("username", username, least=0, most=_LONGEST_TYPED_USERNAME))
     for before, character in zip("." + normal, normal, strict=False):
         kind = unicodedata.category(character)
         fits = (
@@ -129,7 +136,7 @@ def check_email(email: str) -> str:
 
     Whether it is real only a message to it can tell, so no more than its shape is asked for. Raises `InvalidValue`.
     """
-    normal = unicodedata.normalize("NFC", check_text("email", email, least=0, most=3 * 254))
+    normal = unicodedata.normalize("NFC", check_text("email", email, least=0, most=_LONGEST_TYPED_EMAIL))
     local, at, domain = normal.rpartition("@")
     if (
         not (local and at and domain)
@@ -144,6 +151,25 @@ def check_email(email: str) -> str:
 def email_key(email: str) -> str:
     """Two addresses are one and the same if their keys are equal: NFC, casefolded."""
     return fold(email)
+
+
+def sought_username_key(username: str) -> str | None:
+    """The key to look a name up by; None for what nobody can be called.
+
+    Which is not looked up: the databases choke on it, each in its own way, and folding a long one takes quadratic time.
+    """
+    try:
+        return username_key(check_text("username", username, least=0, most=_LONGEST_TYPED_USERNAME))
+    except InvalidValue:
+        return None
+
+
+def sought_email_key(email: str) -> str | None:
+    """As `sought_username_key`."""
+    try:
+        return email_key(check_text("email", email, least=0, most=_LONGEST_TYPED_EMAIL))
+    except InvalidValue:
+        return None
 
 
 def check_role(role: str) -> Role:

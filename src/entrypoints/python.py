@@ -10,8 +10,8 @@ from ..adapters.database.unit_of_work import DatabaseUnitOfWork
 from ..bootstrap import Container, container_for
 from ..config import Settings, load_settings
 from ..domain.actors import Actor
-from ..domain.users import Role, User
-from ..service_layer import items, retry, users
+from ..domain.users import Role, User, UserId
+from ..service_layer import items, retry, sessions, users
 from ..service_layer.hashing import Hasher
 from ..service_layer.unit_of_work import UnitOfWork
 
@@ -20,13 +20,14 @@ Result = TypeVar("Result")
 
 
 class Steward:
-    """What `steward.open` gives. Each function of `users` and `items` is a use case in a transaction of its own, run
-    again on a conflict; inside an open block of this task it raises `AlreadyInTransaction`."""
+    """What `steward.open` gives. Each function of `users`, `items` and `sessions` is a use case in a transaction of its
+    own, run again on a conflict; inside an open block of this task it raises `AlreadyInTransaction`."""
 
     def __init__(self, container: Container) -> None:
         self.database: Database = container.database()
         self.users = Users(self, container.hasher())
         self.items = Items(self)
+        self.sessions = Sessions(self)
 
     def unit_of_work(self) -> DatabaseUnitOfWork:
         """To compose several use cases in one transaction."""
@@ -59,6 +60,7 @@ class Users:
         self._steward = steward
         self._hasher = hasher
         self.get = steward.bind(users.get_user)
+        self.find = steward.bind(users.find_user)
         self.list = steward.bind(users.list_users)
         self.update = steward.bind(users.update_user)
         self.delete = steward.bind(users.delete_user)
@@ -72,6 +74,11 @@ class Users:
             users.register_user, actor, username=username, email=email, password_hash=password_hash, role=role
         )
 
+    async def set_password(self, actor: Actor, *, user_id: UserId, password: str) -> None:
+        """As `set_password`; the password is hashed before the transaction begins."""
+        password_hash = await self._hasher.hash(password)
+        await self._steward.run(users.set_password, actor, user_id=user_id, password_hash=password_hash)
+
 
 class Items:
     def __init__(self, steward: Steward) -> None:
@@ -83,6 +90,13 @@ class Items:
         self.update = steward.bind(items.update_item)
         self.delete = steward.bind(items.delete_item)
         self.transfer = steward.bind(items.transfer_item)
+
+
+class Sessions:
+    def __init__(self, steward: Steward) -> None:
+        self.list = steward.bind(sessions.list_sessions)
+        self.end = steward.bind(sessions.end_session)
+        self.end_all_of = steward.bind(sessions.end_sessions_of)
 
 
 @asynccontextmanager

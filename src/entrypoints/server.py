@@ -6,7 +6,6 @@ roll back, and raises the signal again afterwards, so that its exit status says 
 
 import asyncio
 import gc
-import ipaddress
 import logging
 import os
 import signal
@@ -48,7 +47,6 @@ def listening_socket(settings: Settings) -> socket.socket:
         )[0]
     except OSError:
         raise ConfigurationError([f"STEWARD_HOST: {settings.host} is not a known address"]) from None
-    refuse_remote(settings, str(address[0]))
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         # Without it a server that was just stopped blocks its port for a minute.
@@ -58,19 +56,6 @@ def listening_socket(settings: Settings) -> socket.socket:
         listener.close()
         raise _cannot_listen(settings, error) from None
     return listener
-
-
-def refuse_remote(settings: Settings, address: str) -> None:
-    """Whoever reaches the server may do all, so only this machine may reach it. Goes away once there is sign-in,
-    together with the setting `allow_remote`."""
-    if not settings.allow_remote and not ipaddress.ip_address(address).is_loopback:
-        raise ConfigurationError(
-            [
-                f"STEWARD_HOST: {settings.host} can be reached from other machines, and there is no sign-in yet: "
-                "whoever reaches the server may do everything. Use 127.0.0.1, or, where nobody else can reach it, "
-                "set STEWARD_ALLOW_REMOTE=true"
-            ]
-        )
 
 
 def start_listening(settings: Settings, listener: socket.socket) -> None:
@@ -101,8 +86,9 @@ class ServerConfig(uvicorn.Config):
             log_config=_LOGGING,
             access_log=False,
             server_header=False,
-            # Else any process on this machine may claim to speak for another address.
-            proxy_headers=False,
+            # None by default: uvicorn's own default lets any process on this machine speak for another address.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             backlog=BACKLOG,
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )

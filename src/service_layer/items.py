@@ -31,7 +31,11 @@ async def create_item(
     attributes: Mapping[str, Any] | None = None,
     owner_id: UserId | None = None,
 ) -> Item:
-    """The owner is the actor, or whom an admin names. Raises `InvalidValue`, `UnknownOwner`, `Forbidden`."""
+    """The owner is the actor, or whom an admin names.
+
+    Raises `NotAuthenticated`, `InvalidValue`, `UnknownOwner`, `Forbidden`.
+    """
+    actor.require_signed_in()
     if owner_id is None:
         owner_id = actor.user_id
     if owner_id is None:
@@ -69,7 +73,8 @@ async def list_items(
     limit: int = 50,
 ) -> list[Item]:
     """At most `limit` items with ids below `before`, the newest first: the actor's own; an admin's all, or one
-    owner's. Raises `UserNotFound` for an owner that is not the actor's to see, `InvalidValue` for a limit below 1."""
+    owner's. Raises `NotAuthenticated`, `UserNotFound` for an owner that is not the actor's to see, and `InvalidValue`
+    for a limit below 1."""
     owner_id = _visible_owner(actor, owner_id)
     check_limit(limit)
     async with uow.reading():
@@ -213,6 +218,7 @@ async def _get_own(uow: UnitOfWork, actor: Actor, item_id: ItemId) -> Item:
 
 
 def _visible_owner(actor: Actor, owner_id: UserId | None) -> UserId | None:
+    actor.require_signed_in()
     if owner_id is None:
         return None if actor.is_admin else actor.user_id
     if not actor.may_act_for(owner_id):

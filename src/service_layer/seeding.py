@@ -34,6 +34,7 @@ async def seed(
 
     Raises `Forbidden` unless an admin asks, and `InvalidValue` if there is nobody to own the items.
     """
+    _require_admin(actor)
     owners: list[UserId] = []
     for start, count in _chunks(users):
         owners += await retry.run(
@@ -53,7 +54,6 @@ async def seed(
 async def _add_users(
     uow: UnitOfWork, actor: Actor, *, count: int, seed: str, password_hash: PasswordHash | None
 ) -> list[UserId]:
-    _require_admin(actor)
     draw = random.Random(seed)  # noqa: S311 - sample data keeps no secret
     async with uow:
         newest = await uow.users.page(limit=1)
@@ -66,7 +66,6 @@ async def _add_users(
 
 
 async def _add_items(uow: UnitOfWork, actor: Actor, *, start: int, count: int, seed: str, ownership: Ownership) -> None:
-    _require_admin(actor)
     draw = random.Random(seed)  # noqa: S311 - sample data keeps no secret
     async with uow:
         newest = await uow.items.page(limit=1)

@@ -25,7 +25,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..domain.repositories import ItemRepository, UserRepository
+from ..domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
 
 
 class UnitOfWork(Protocol):
@@ -36,6 +36,12 @@ class UnitOfWork(Protocol):
 
     @property
     def items(self) -> ItemRepository: ...
+
+    @property
+    def sessions(self) -> SessionRepository: ...
+
+    @property
+    def attempts(self) -> AttemptRepository: ...
 
     @property
     def now(self) -> datetime:

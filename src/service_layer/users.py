@@ -1,9 +1,14 @@
 """What can be done with users."""
 
+from collections.abc import Sequence
+
 from ..domain.actors import Actor
+from ..domain.attempts import Counter
 from ..domain.errors import (
     Forbidden,
     InvalidValue,
+    LastAdmin,
+    RegistrationClosed,
     UnknownRecipient,
     UserNotFound,
     UserOwnsItems,
@@ -23,12 +28,15 @@ async def register_user(
     email: str,
     password_hash: PasswordHash | None = None,
     role: Role = Role.MEMBER,
+    open_to_all: bool = True,
 ) -> User:
     """A user without a password hash cannot sign in with a password.
 
-    Raises `InvalidValue`, `UsernameTaken`, `EmailTaken`, and `Forbidden` if someone other than an admin asks for
-    another role than member.
+    Raises `InvalidValue`, `UsernameTaken`, `EmailTaken`, `RegistrationClosed` if someone other than an admin asks
+    while it is not `open_to_all`, and `Forbidden` if they ask for another role than member.
     """
+    if not (open_to_all or actor.is_admin):
+        raise RegistrationClosed
     new = NewUser.of(username=username, email=email, password_hash=password_hash, role=role)
     if new.role is not Role.MEMBER and not actor.is_admin:
         raise Forbidden("Only an admin gives roles")
@@ -44,6 +52,16 @@ async def get_user(uow: UnitOfWork, actor: Actor, *, user_id: UserId) -> User:
         raise UserNotFound(user_id)
     async with uow.reading():
         return await uow.users.get(user_id)
+
+
+async def find_user(uow: UnitOfWork, actor: Actor, *, name: str) -> User:
+    """By username or by e-mail address, in any case. Raises `UserNotFound`, also for a user that is not the actor's
+    to see."""
+    async with uow.reading():
+        user = await (uow.users.find_by_email(name) if "@" in name else uow.users.find(name))
+    if user is None or not actor.may_act_for(user.id):
+        raise UserNotFound(name)
+    return user
 
 
 async def list_users(uow: UnitOfWork, actor: Actor, *, before: UserId | None = None, limit: int = 50) -> list[User]:
@@ -72,8 +90,8 @@ async def update_user(
     """Change what is given; a change of nothing keeps version and `updated_at`.
 
     `version` is the one that the caller saw: `VersionMismatch` if it is gone. Raises `UserNotFound`,
-    `InvalidValue`, `UsernameTaken`, `EmailTaken`, and `Forbidden` if someone other than an admin changes `role` or
-    `is_active`.
+    `InvalidValue`, `UsernameTaken`, `EmailTaken`, `LastAdmin` if no active admin would remain, and `Forbidden` if
+    someone other than an admin changes `role` or `is_active`. The sessions of a user who is no longer active end.
     """
     if not actor.may_act_for(user_id):
         raise UserNotFound(user_id)
@@ -82,10 +100,42 @@ async def update_user(
     async with uow:
         user = await uow.users.get(user_id)
         _require(user, version)
+        was_active_admin = user.is_active_admin
         if user.change(at=uow.now, username=username, email=email, role=role, is_active=is_active):
+            if was_active_admin and not user.is_active_admin:
+                await _require_another_admin(uow, user)
             await uow.users.save(user, named=version)
+            if not user.is_active:
+                await uow.sessions.end_all_of(user.id)
         await uow.commit()
     return user
+
+
+async def set_password(
+    uow: UnitOfWork,
+    actor: Actor,
+    *,
+    user_id: UserId,
+    password_hash: PasswordHash,
+    instead_of: PasswordHash | None | Unset = UNSET,
+    counted: Sequence[Counter] = (),
+) -> None:
+    """Every session of the user ends, but for the one in which the actor asks.
+
+    `instead_of` is the one that was verified: if it has been replaced meanwhile, the current password was not the
+    right one after all. What was `counted` for the attempt is taken back. Raises `UserNotFound`, `InvalidValue`.
+    """
+    if not (actor.is_system or actor.user_id == user_id):
+        raise UserNotFound(user_id)
+    async with uow:
+        user = await uow.users.get(user_id)
+        if instead_of is not UNSET and user.password_hash != instead_of:
+            raise InvalidValue("current_password", "wrong_password", "This is not your password")
+        user.change(at=uow.now, password_hash=password_hash)
+        await uow.users.save(user)
+        await uow.sessions.end_all_of(user_id, but=actor.session_id)
+        await uow.attempts.take_back(counted)
+        await uow.commit()
 
 
 async def delete_user(
@@ -100,7 +150,7 @@ async def delete_user(
     """Say whether there was such a user to delete.
 
     With items left it raises `UserOwnsItems`, unless they are to be deleted, or to be handed to another active
-    user (`UnknownRecipient` if there is none). Raises `VersionMismatch` as `update_user`.
+    user (`UnknownRecipient` if there is none). Raises `VersionMismatch` and `LastAdmin` as `update_user`.
     """
     if delete_items and transfer_items_to is not None:
         raise InvalidValue("transfer_items_to", "contradiction", "Items are either deleted or transferred")
@@ -108,6 +158,9 @@ async def delete_user(
         return False
     async with uow:
         try:
+            user = await uow.users.get(user_id)
+            if user.is_active_admin:
+                await _require_another_admin(uow, user)
             # Holds off whoever would give this user an item between the two statements below.
             user = await uow.users.get(user_id, for_update=True)
         except UserNotFound:
@@ -123,6 +176,14 @@ async def delete_user(
         await uow.users.delete(user, named=version)
         await uow.commit()
     return True
+
+
+async def _require_another_admin(uow: UnitOfWork, user: User) -> None:
+    """Everybody who would take an active admin away locks all of them first, in one order: so two who would take away
+    each other wait, instead of both finding one left. Raises `LastAdmin`."""
+    admins = await uow.users.lock_active_admins()
+    if all(admin == user.id for admin in admins):
+        raise LastAdmin
 
 
 async def _require_recipient(uow: UnitOfWork, user_id: UserId, *, giver: UserId) -> None:

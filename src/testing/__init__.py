@@ -6,7 +6,7 @@ Here is what needs nothing but Python. `steward.testing.fixtures` holds the pyte
 
 from ..adapters.memory import MemoryDatabase
 from .clock import Clock
-from .given import given_item, given_user
+from .given import given_item, given_session, given_user
 from .hashing import FastHasher
 
-__all__ = ["Clock", "FastHasher", "MemoryDatabase", "given_item", "given_user"]
+__all__ = ["Clock", "FastHasher", "MemoryDatabase", "given_item", "given_session", "given_user"]

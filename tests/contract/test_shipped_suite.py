@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from steward.domain.repositories import ItemRepository, UserRepository
+from steward.domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
 from steward.testing.contract import UnitOfWorkContract
 from steward.testing.contract.steps import READS, WRITES
 from steward.testing.promises import TITLES
@@ -97,7 +97,12 @@ def test_the_suite_knows_every_method_of_the_repositories() -> None:
     known = {call.removesuffix(" for update") for call in READS | WRITES}
     promised = {
         f"{subject}.{name}"
-        for subject, port in (("users", UserRepository), ("items", ItemRepository))
+        for subject, port in (
+            ("users", UserRepository),
+            ("items", ItemRepository),
+            ("sessions", SessionRepository),
+            ("attempts", AttemptRepository),
+        )
         for name in vars(port)
         if not name.startswith("_")
     }

@@ -15,9 +15,10 @@ EVERY = max(ITEMS // 50, 1)
 
 
 def test_what_seed_has_loaded_is_walked_changed_and_deleted_over_http(server_url: str) -> None:
-    seeded = steward("seed", "--users", str(USERS), "--items", str(ITEMS), database_url=server_url)
-    assert seeded.returncode == 0, seeded.stderr
     with StewardServer(server_url) as server:
+        server.sign_in()
+        seeded = steward("seed", "--users", str(USERS), "--items", str(ITEMS), database_url=server_url)
+        assert seeded.returncode == 0, seeded.stderr
         walked: list[int] = []
         path: str | None = "/items?limit=200&expand=owner"
         while path is not None:

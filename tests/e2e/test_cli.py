@@ -44,6 +44,12 @@ def test_help_imports_nothing_slow() -> None:
         "user",
         "user create",
         "user list",
+        "user reset-password",
+        "user activate",
+        "user deactivate",
+        "session",
+        "session list",
+        "session revoke",
     ],
 )
 def test_every_command_explains_itself(command: str) -> None:

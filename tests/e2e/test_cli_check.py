@@ -12,7 +12,7 @@ from ..support.steward_command import steward
 
 
 def _checks(database_url: str) -> tuple[int, dict[str, Any]]:
-    done = steward("check", "--json", database_url=database_url)
+    done = steward("check", "--json", database_url=database_url, secret_key="not a secret, but 32 characters long")
     answer = json.loads(done.stdout)
     assert answer["ok"] is (done.returncode == 0)
     return done.returncode, {check["name"]: check for check in answer["checks"]}
@@ -21,7 +21,15 @@ def _checks(database_url: str) -> tuple[int, dict[str, Any]]:
 def test_a_sound_sqlite_database_passes(sqlite_url: str) -> None:
     code, checks = _checks(sqlite_url)
     assert code == 0
-    assert list(checks) == ["configuration", "database", "schema", "journal_mode", "synchronous", "foreign_keys"]
+    assert list(checks) == [
+        "configuration",
+        "secret_key",
+        "database",
+        "schema",
+        "journal_mode",
+        "synchronous",
+        "foreign_keys",
+    ]
 
 
 async def test_a_sound_postgres_passes() -> None:
@@ -32,7 +40,15 @@ async def test_a_sound_postgres_passes() -> None:
     finally:
         server.stop()
     assert code == 0
-    assert list(checks) == ["configuration", "database", "schema", "fsync", "full_page_writes", "synchronous_commit"]
+    assert list(checks) == [
+        "configuration",
+        "secret_key",
+        "database",
+        "schema",
+        "fsync",
+        "full_page_writes",
+        "synchronous_commit",
+    ]
 
 
 @pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
@@ -64,7 +80,7 @@ async def test_an_old_schema_fails_with_the_command_that_mends_it(postgres: Post
 def test_a_database_that_cannot_be_reached_ends_the_checks() -> None:
     code, checks = _checks("postgresql+asyncpg://steward:s3cr3t@127.0.0.1:1/steward")
     assert code == 1
-    assert list(checks) == ["configuration", "database"]
+    assert list(checks) == ["configuration", "secret_key", "database"]
     assert "s3cr3t" not in str(checks)
 
 
@@ -79,3 +95,21 @@ def test_faults_of_the_configuration_are_findings() -> None:
     done = steward("check", port="many", pool_size=0)
     assert done.returncode == 1
     assert [line.split()[:2] for line in done.stdout.splitlines()] == [["configuration", "failed"]] * 2
+
+
+def test_postgres_without_a_secret_fails(postgres_url: str) -> None:
+    done = steward("check", database_url=postgres_url)
+    assert done.returncode == 1
+    assert "STEWARD_SECRET_KEY: has to be given with PostgreSQL" in done.stdout
+
+
+def test_sqlite_without_a_secret_gets_one_later_and_one_that_others_can_read_fails(tmp_path: Path) -> None:
+    url = f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}"
+    assert "`steward serve` makes one" in steward("check", database_url=url).stdout
+    assert list(tmp_path.iterdir()) == []
+    secret = tmp_path / "steward.db.secret-key"
+    secret.write_text("not a secret, but 32 characters long")
+    secret.chmod(0o644)
+    assert "chmod 600" in steward("check", database_url=url).stdout
+    secret.chmod(0o600)
+    assert "secret_key     ok      there is one" in steward("check", database_url=url).stdout

@@ -19,6 +19,7 @@ from ..support.steward_server import die_with_the_parent, environment
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIMIT = 120.0  # seconds
+BETWEEN = "---- the next command ----"
 
 
 def blocks(language: str) -> list[str]:
@@ -76,12 +77,12 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_make_run_serves_what_the_transcript_shows(address: str) -> None:
     commands = transcript()
-    assert len(commands) == 6
-    for command, printed in commands:
-        done = subprocess.run(
-            ["bash", "-c", command.replace("127.0.0.1:8000", address)], capture_output=True, text=True, check=True
-        )
-        assert without_what_differs(done.stdout) == without_what_differs(printed), command
+    assert len(commands) == 8
+    # In one shell, because what one of them has set the next ones use.
+    script = f"\necho '{BETWEEN}'\n".join(command for command, _ in commands).replace("127.0.0.1:8000", address)
+    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
+    for (command, told), printed in zip(commands, done.stdout.split(BETWEEN), strict=True):
+        assert without_what_differs(printed) == without_what_differs(told), command
 
 
 def test_make_test_runs_the_tests() -> None:
@@ -118,15 +119,18 @@ def test_the_unit_test_example_passes(tmp_path: Path) -> None:
 
 def test_the_commands_for_production_run_as_they_stand(postgres_url: str, tmp_path: Path) -> None:
     _, block = blocks("sh")
-    setting, *commands = [line.partition("#")[0].strip() for line in block.strip().splitlines()]
-    assert setting.startswith("export STEWARD_DATABASE_URL=postgresql+asyncpg://")
+    url, secret, *commands = [line.partition("#")[0].strip() for line in block.strip().splitlines()]
+    assert url.startswith("export STEWARD_DATABASE_URL=postgresql+asyncpg://")
+    made = subprocess.run(
+        ["bash", "-euc", f'{secret}\necho -n "$STEWARD_SECRET_KEY"'], capture_output=True, text=True, check=True
+    )
     assert commands.pop() == "steward serve --workers 2"
     for command in commands:
         program, *arguments = command.split()
         assert program == "steward"
         done = subprocess.run(
             [sys.executable, "-m", "steward", *arguments],
-            env=environment(database_url=postgres_url),
+            env=environment(database_url=postgres_url, secret_key=made.stdout),
             cwd=tmp_path,
             capture_output=True,
             text=True,

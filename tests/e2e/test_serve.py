@@ -4,6 +4,7 @@ import re
 import socket
 from pathlib import Path
 
+import httpx2
 import pytest
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
@@ -91,15 +92,10 @@ def test_a_port_in_use_is_told_in_a_sentence_and_nothing_is_migrated(tmp_path: P
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_it_listens_on_loopback_alone_because_there_is_no_sign_in(host: str, tmp_path: Path) -> None:
-    done = steward("serve", "--port", "0", "--host", host, database_url=_new_file(tmp_path))
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: STEWARD_HOST: {host} can be reached from other machines")
-
-
-def test_beyond_loopback_with_an_explicit_setting(tmp_path: Path) -> None:
-    with StewardServer(_new_file(tmp_path), "--host", "0.0.0.0", allow_remote="true") as server:
-        assert server.client.get("/livez").status_code == 200
+def test_it_listens_beyond_loopback_when_told_to(host: str, tmp_path: Path) -> None:
+    with StewardServer(_new_file(tmp_path), "--host", host) as server:
+        port = server.url.rpartition(":")[2]
+        assert httpx2.get(f"http://127.0.0.1:{port}/livez").status_code == 200
 
 
 def test_an_unknown_host_is_told_in_a_sentence(tmp_path: Path) -> None:

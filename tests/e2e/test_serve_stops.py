@@ -103,6 +103,7 @@ async def test_a_request_under_way_is_answered_and_the_client_told_to_leave(serv
 
 def test_while_it_drains_it_answers_and_says_that_it_is_not_ready(sqlite_url: str) -> None:
     with StewardServer(sqlite_url, drain_time=600, shutdown_timeout=600) as server:
+        server.sign_in()
         assert server.client.get("/readyz").status_code == 200
         server.process.send_signal(signal.SIGTERM)
         _wait_until_it_drains(server)
@@ -139,11 +140,11 @@ async def test_a_second_signal_ends_it_at_once(workers: int, sqlite_url: str) ->
 async def test_every_acknowledged_write_under_load_is_there_afterwards(how: signal.Signals, server_url: str) -> None:
     """T11.1 and T11.2 of the pitfalls."""
     async with Database(server_url) as database:
-        ada = await users.register_user(database.unit_of_work(), Actor.system(), username="ada", email="a@example.org")
         with StewardServer(server_url) as server:
+            server.sign_in()
             acknowledged: list[int] = []
             enough = threading.Event()
-            load = server.url, ada.id, acknowledged, enough
+            load = server.url, server.credentials, acknowledged, enough
             writers = [threading.Thread(target=_write_until_it_ends, args=load) for _ in range(2)]
             for writer in writers:
                 writer.start()
@@ -158,6 +159,7 @@ async def test_every_acknowledged_write_under_load_is_there_afterwards(how: sign
 
 async def test_no_connection_is_left_behind_in_the_database(postgres_url: str) -> None:
     with StewardServer(postgres_url) as server:
+        server.sign_in()
         assert server.client.get("/users").status_code == 200
         assert server.stop() == 0
     ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -179,11 +181,13 @@ def test_workers_end_when_their_supervisor_is_killed(sqlite_url: str) -> None:
             httpx2.get(f"{server.url}/livez")
 
 
-def _write_until_it_ends(url: str, owner_id: int, acknowledged: list[int], enough: threading.Event) -> None:
-    with httpx2.Client(base_url=url) as client:
+def _write_until_it_ends(
+    url: str, credentials: dict[str, str], acknowledged: list[int], enough: threading.Event
+) -> None:
+    with httpx2.Client(base_url=url, headers=credentials) as client:
         while True:
             try:
-                answer = client.post("/items", json={"name": "Box", "owner_id": owner_id})
+                answer = client.post("/items", json={"name": "Box"})
             except httpx2.TransportError:
                 return
             assert answer.status_code == 201

@@ -6,19 +6,12 @@ import pytest
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
 from steward.domain.items import NewItem, ToItem
+from steward.domain.users import Role
 from steward.service_layer import items, users
 from steward.service_layer.unit_of_work import UnitOfWork
 
 from tests.support.given import SYSTEM, given_item, given_user
-from tests.support.statements import Cost, counted
-
-
-async def cost_of(database: Database, work: Callable[[UnitOfWork], Awaitable[object]]) -> Cost:
-    with counted(database) as cost:
-        await work(database.unit_of_work())
-    # A database in memory has one connection for reads and writes, and switches it with a pragma: no round trip.
-    cost.sent[:] = [sql for sql in cost.sent if not sql.startswith("PRAGMA query_only")]
-    return cost
+from tests.support.statements import cost_of
 
 
 async def test_two_hundred_items_with_their_owners_cost_what_one_costs(database: Database) -> None:
@@ -62,14 +55,21 @@ async def test_a_read_is_one_statement_and_one_round_trip(database: Database) ->
         ("delete nothing", ["BEGIN", "SELECT", "ROLLBACK"]),
         ("split", ["BEGIN", "SELECT", "SELECT", "UPDATE", "INSERT", "COMMIT"]),
         ("pour", ["BEGIN", "SELECT", "SELECT", "UPDATE", "UPDATE", "COMMIT"]),
-        ("delete a user with many items", ["BEGIN", "SELECT", "DELETE", "DELETE", "COMMIT"]),
-        ("hand many items over", ["BEGIN", "SELECT", "SELECT", "UPDATE", "DELETE", "COMMIT"]),
+        ("deactivate a user", ["BEGIN", "SELECT", "SELECT", "UPDATE", "DELETE", "COMMIT"]),
+        # The second SELECT locks the active admins.
+        ("demote an admin", ["BEGIN", "SELECT", "SELECT", "SELECT", "UPDATE", "COMMIT"]),
+        # The second SELECT locks the user, who is no admin: active admins are locked before.
+        ("delete a user with many items", ["BEGIN", "SELECT", "SELECT", "DELETE", "DELETE", "COMMIT"]),
+        ("hand many items over", ["BEGIN", "SELECT", "SELECT", "SELECT", "UPDATE", "DELETE", "COMMIT"]),
     ],
 )
 async def test_a_write_costs_so_much(database: Database, name: str, shape: list[str]) -> None:
     ada, bob = await given_user(database, "ada"), await given_user(database, "bob")
     box, lid = await given_item(database, ada, quantity=3), await given_item(database, ada)
+    root = [await given_user(database, f"root{number}", role=Role.ADMIN) for number in range(2)][1]
     writes: dict[str, Callable[[UnitOfWork], Awaitable[object]]] = {
+        "deactivate a user": lambda uow: users.update_user(uow, SYSTEM, user_id=ada.id, is_active=False),
+        "demote an admin": lambda uow: users.update_user(uow, SYSTEM, user_id=root.id, role=Role.MEMBER),
         "create an item": lambda uow: items.create_item(uow, SYSTEM, name="Box", owner_id=ada.id),
         "register a user": lambda uow: users.register_user(uow, SYSTEM, username="eve", email="eve@example.org"),
         "update a user": lambda uow: users.update_user(uow, SYSTEM, user_id=ada.id, username="lovelace"),

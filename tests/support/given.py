@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from steward import testing
 from steward.adapters.database.database import Database
 from steward.adapters.memory import MemoryDatabase
 from steward.domain.actors import Actor
@@ -15,11 +16,7 @@ SYSTEM = Actor.system()
 
 
 async def given_user(store: Store, username: str, *, role: Role = Role.MEMBER, is_active: bool = True) -> User:
-    uow = store.unit_of_work()
-    user = await users.register_user(uow, SYSTEM, username=username, email=f"{username}@example.org", role=role)
-    if not is_active:
-        user = await users.update_user(uow, SYSTEM, user_id=user.id, is_active=False)
-    return user
+    return await testing.given_user(store, username=username, role=role, is_active=is_active)
 
 
 async def given_item(store: Store, owner: User, **fields: Any) -> Item:

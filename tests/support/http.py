@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 import httpx2
 from fastapi import FastAPI
@@ -14,26 +13,21 @@ from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.bootstrap import Container, container_for
 from steward.config import load_settings
+from steward.domain.actors import Actor
+from steward.domain.users import Role, User, UserId
 from steward.entrypoints.http.app import create_app
+from steward.service_layer import users
+from steward.testing import given_session, given_user
 
+from .answer_rules import OUTSIDE_THE_DOCUMENT, check_caching, check_problem, check_security_headers, path_of
 from .openapi import Document
 from .steward_server import QUICK_HASHING
 
 # On a busy machine a hundred requests wait longer for their turn than the default allows.
 PATIENT = {"pool_timeout": 60}
+SECRET = "not a secret, but 32 characters long"
+PASSWORD = "swordfish 8"  # of every user whom `Api.user` makes
 _numbers = itertools.count(1)
-
-PROBLEM = "application/problem+json"
-_OUTSIDE_THE_DOCUMENT = re.compile(r"/openapi\.json|/docs(/start\.js|/assets/[^/]+)?")
-_INTERNALS = re.compile(
-    r"Traceback|\bSELECT\b|\bINSERT INTO\b|\bUPDATE \w+ SET\b|\bDELETE FROM\b|sqlalchemy|asyncpg|aiosqlite|sqlite3"
-    r"|\.py\b|site-packages|/home/|/tmp/|/usr/",
-    re.IGNORECASE,
-)
-# Nothing was stored, so the request may be repeated; of `outcome_unknown` nobody knows.
-_TRY_LATER = {
-    *("overloaded", "database_unavailable", "deadline_exceeded", "schema_out_of_date", "shutting_down"),
-}
 
 
 class Contract:
@@ -58,33 +52,34 @@ class Contract:
         request, headers = response.request, response.headers
         assert self._with_bugs or response.status_code != 500, response.text
         assert re.fullmatch(r"[A-Za-z0-9._:/+=@-]{1,128}", headers["X-Request-ID"])
-        assert headers["X-Content-Type-Options"] == "nosniff"
         assert not response.is_redirect
-        if headers.get("Content-Type", "").startswith("text/html"):
-            assert "default-src 'none'" in headers["Content-Security-Policy"]
+        check_security_headers(headers)
+        check_caching(response)
         if request.method == "HEAD":
             assert response.content == b""
         elif response.is_error:
-            _check_problem(response)
+            check_problem(response)
         elif response.status_code == 204:
             assert response.content == b""
         self._check_against_document(response)
 
     def _check_against_document(self, response: httpx2.Response) -> None:
-        method, path = response.request.method, _path_of(response)
+        method, path = response.request.method, path_of(response)
         operation = self.document.operation(method, path)
         if method == "OPTIONS" or response.status_code == 405:
             assert response.status_code == 404 or {"OPTIONS"} <= set(response.headers["Allow"].split(", "))
         elif operation is None:
-            assert response.status_code == 404 or _OUTSIDE_THE_DOCUMENT.fullmatch(path.removesuffix("/"))
+            assert response.status_code == 404 or OUTSIDE_THE_DOCUMENT.fullmatch(path.removesuffix("/"))
         else:
             documented = operation["responses"]
             assert str(response.status_code) in documented, f"{response.status_code} is not documented: {response.text}"
             self._check_content(response, documented[str(response.status_code)])
 
     def _check_content(self, response: httpx2.Response, documented: dict[str, Any]) -> None:
-        for name in ("ETag", "Location", "Link", "Retry-After"):
+        for name in ("ETag", "Location", "Link", "Retry-After", "WWW-Authenticate", "RateLimit", "RateLimit-Policy"):
             assert name not in response.headers or name in documented["headers"], f"{name} is not documented"
+        if "Cache-Control" in documented.get("headers", ()):
+            assert response.headers["Cache-Control"] == "no-store"
         if not response.content:
             return
         kind = response.headers["Content-Type"].partition(";")[0]
@@ -94,38 +89,15 @@ class Contract:
             assert not faults, faults
 
 
-def _check_problem(response: httpx2.Response) -> None:
-    assert response.headers["Content-Type"] == PROBLEM
-    assert not _INTERNALS.search(response.text), response.text
-    problem = response.json()
-    assert problem["status"] == response.status_code
-    assert problem["type"] == "/problems/" + problem["code"].replace("_", "-")
-    assert problem["request_id"] == response.headers["X-Request-ID"]
-    assert problem["instance"].removeprefix("/.") == _raw_path_of(response)
-    assert problem["title"]
-    assert problem["detail"]
-    assert (response.headers.get("Retry-After") is not None) == (problem["code"] in _TRY_LATER)
-    for fault in problem.get("errors", ()):
-        assert len(fault.keys() & {"pointer", "parameter", "header"}) == 1
-        assert re.fullmatch(r"(/([^~/]|~[01])*)*", fault.get("pointer", ""), re.DOTALL)
-
-
-def _raw_path_of(response: httpx2.Response) -> str:
-    return response.request.url.raw_path.decode().partition("?")[0]
-
-
-def _path_of(response: httpx2.Response) -> str:
-    """Decoded, except for what would be taken for a separator or overlooked by a pattern."""
-    return "/".join(re.sub(r"[/\n]", "%", unquote(segment)) for segment in _raw_path_of(response).split("/"))
-
-
 @dataclass(frozen=True, slots=True)
 class Api:
-    """An application in this process, and a client that checks what it answers."""
+    """An application in this process, and clients that check what it answers: `client` is an admin's, `anonymous`
+    nobody's. Others act through either, by `headers=await api.bearer(user_id)`."""
 
     app: FastAPI
     container: Container
     client: httpx2.AsyncClient
+    anonymous: httpx2.AsyncClient
     document: Document
 
     @property
@@ -133,14 +105,24 @@ class Api:
         database: Database = self.container.database()
         return database
 
+    async def bearer(self, user_id: int) -> dict[str, str]:
+        """What a user sends who has just signed in."""
+        user = await users.get_user(self.database.unit_of_work(), Actor.system(), user_id=UserId(user_id))
+        return await bearer_of(self.database, user)
+
     async def user(self, name: str | None = None) -> dict[str, Any]:
         """Without a name: one that nobody else has."""
         name = name or f"user{next(_numbers)}"
-        body = {"username": name, "email": f"{name}@example.org", "password": "swordfish 8"}
+        body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
         return _made(await self.client.post("/users", json=body))
 
     async def item(self, owner_id: int, **fields: Any) -> dict[str, Any]:
         return _made(await self.client.post("/items", json={"owner_id": owner_id, "name": "Box", **fields}))
+
+
+async def bearer_of(database: Database, user: User) -> dict[str, str]:
+    _, tokens = await given_session(database, user=user)
+    return {"Authorization": f"Bearer {tokens.access}"}
 
 
 def _made(response: httpx2.Response) -> dict[str, Any]:
@@ -152,7 +134,8 @@ def _made(response: httpx2.Response) -> dict[str, Any]:
 @asynccontextmanager
 async def serving(database_url: str, *, with_bugs: bool = False, **settings: object) -> AsyncIterator[Api]:
     """Without a server: the client calls the application. No connection may be left checked out at the end."""
-    container = container_for(load_settings(database_url=database_url, **{**QUICK_HASHING, **PATIENT, **settings}))
+    defaults = {**QUICK_HASHING, **PATIENT, "secret_key": SECRET, "rate_limits": False}
+    container = container_for(load_settings(database_url=database_url, **{**defaults, **settings}))
     app = create_app(container)
     async with app.router.lifespan_context(app):
         database: Database = container.database()
@@ -161,8 +144,13 @@ async def serving(database_url: str, *, with_bugs: bool = False, **settings: obj
         document = Document(app.openapi())
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         hooks = {"response": [Contract(document, with_bugs=with_bugs).acheck]}
-        async with httpx2.AsyncClient(transport=transport, base_url="http://steward.test", event_hooks=hooks) as client:
-            yield Api(app, container, client, document)
+        options: Any = {"transport": transport, "base_url": "http://steward.test", "event_hooks": hooks}
+        admin = await given_user(database, role=Role.ADMIN)
+        async with (
+            httpx2.AsyncClient(**options, headers=await bearer_of(database, admin)) as client,
+            httpx2.AsyncClient(**options) as anonymous,
+        ):
+            yield Api(app, container, client, anonymous, document)
         assert database.checked_out() == 0, "a connection was left checked out"
 
 

@@ -1,12 +1,13 @@
 """What a piece of work costs a database: the statements that it sends, and the round trips that they take."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, event
 from steward.adapters.database.database import Database
+from steward.service_layer.unit_of_work import UnitOfWork
 
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
 
@@ -75,6 +76,14 @@ def counted(database: Database) -> Iterator[Cost]:
         for engine in engines:
             for name, listener in listeners.items():
                 event.remove(engine, name, listener)
+
+
+async def cost_of(database: Database, work: Callable[[UnitOfWork], Awaitable[object]]) -> Cost:
+    with counted(database) as cost:
+        await work(database.unit_of_work())
+    # A database in memory has one connection for reads and writes, and switches it with a pragma: no round trip.
+    cost.sent[:] = [sql for sql in cost.sent if not sql.startswith("PRAGMA query_only")]
+    return cost
 
 
 def _in_transaction(connection: Connection) -> bool:

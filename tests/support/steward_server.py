@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import httpx2
 
@@ -18,6 +18,14 @@ _LIMIT = 90.0  # seconds; a machine may be busy, and a test that hangs must end
 
 # As weak as it can be, so that hashing takes no time.
 QUICK_HASHING = {"hash_memory": 8, "hash_iterations": 1}
+ADMIN_PASSWORD = "correct horse"
+# An admin whose password the tests know, a secret, and no limits: all tests come from one address.
+_DEFAULTS = {
+    **QUICK_HASHING,
+    "admin_password": ADMIN_PASSWORD,
+    "secret_key": "not a secret, but 32 characters long",
+    "rate_limits": False,
+}
 
 
 class ServerDidNotStart(Exception):
@@ -27,8 +35,9 @@ class ServerDidNotStart(Exception):
 class StewardServer:
     """A server on a free port of its own; leaving the block ends it.
 
-        with StewardServer(server_url, admin_password="correct horse") as server:
-            assert server.client.get("/livez").status_code == 200
+        with StewardServer(server_url) as server:
+            server.sign_in()
+            assert server.client.get("/users/me").status_code == 200
 
     `options` are those of `steward serve`; `settings` are settings, by their names in `Settings`. It dies with the
     test process, also if that is killed, and reads neither our environment's settings nor a `.env`. (On Linux it dies
@@ -37,7 +46,7 @@ class StewardServer:
 
     def __init__(self, database_url: str, *options: str, **settings: object) -> None:
         self._options = options
-        self._settings = {"database_url": database_url, **QUICK_HASHING, **settings}
+        self._settings = {"database_url": database_url, **_DEFAULTS, **settings}
         self._directory = tempfile.TemporaryDirectory(prefix="steward-server-")
         self._threads: list[threading.Thread] = []
         self._ready = threading.Event()
@@ -71,6 +80,18 @@ class StewardServer:
             raise ServerDidNotStart("\n".join([*self.output, *self.errors]))
         self.client = httpx2.Client(base_url=self.url, timeout=_LIMIT)
         return self
+
+    def sign_in(self, username: str = "admin", password: str = ADMIN_PASSWORD) -> dict[str, Any]:
+        """Let `client` act as this user from now on. The answer of `/auth/token`."""
+        form = {"grant_type": "password", "username": username, "password": password}
+        tokens: dict[str, Any] = self.client.post("/auth/token", data=form).raise_for_status().json()
+        self.client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        return tokens
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """What `client` is recognised by since `sign_in`, for requests that go another way."""
+        return {"Authorization": self.client.headers["Authorization"]}
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """The exit code; negative for the signal that killed it."""

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from steward.adapters.database.attempts import DatabaseAttempts
 from steward.adapters.database.items import DatabaseItems
+from steward.adapters.database.sessions import DatabaseSessions
 from steward.adapters.database.users import DatabaseUsers
-from steward.adapters.guards import reads, writes
+from steward.adapters.guards import locks, reads, writes
 from steward.adapters.memory.repositories import MemoryItems, MemoryUsers
-from steward.domain.repositories import ItemRepository, UserRepository
+from steward.adapters.memory.sessions import MemoryAttempts, MemorySessions
+from steward.domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -45,8 +48,13 @@ REPOSITORIES = [
     (UserRepository, MemoryUsers),
     (ItemRepository, DatabaseItems),
     (ItemRepository, MemoryItems),
+    (SessionRepository, DatabaseSessions),
+    (SessionRepository, MemorySessions),
+    (AttemptRepository, DatabaseAttempts),
+    (AttemptRepository, MemoryAttempts),
 ]
-WRITING = {"add", "add_many", "save", "delete", "delete_all_of", "hand_over_all_of"}
+READING = {"get", "get_with_owner", "find", "find_by_email", "page", "page_with_owner", "is_empty", "list_of"}
+LOCKING = {"lock_active_admins"}
 
 
 def relative(path: Path) -> str:
@@ -195,7 +203,7 @@ def public(kind: type) -> dict[str, Callable[..., Any]]:
 
 def mark_of(method: Callable[..., Any]) -> Any:
     """Which of the marks stands above the method: the wrapper that it made has that mark's code."""
-    for mark in (reads, writes):
+    for mark in (reads, locks, writes):
         wrapper: Any = mark(partial(_nothing))
         if getattr(method, "__code__", None) is wrapper.__code__:
             return mark
@@ -217,6 +225,6 @@ def test_every_method_has_the_signature_of_the_port(port: type, adapter: type) -
 
 
 @pytest.mark.parametrize(("port", "adapter"), REPOSITORIES)
-def test_every_method_is_marked_as_reading_or_writing(port: type, adapter: type) -> None:
+def test_every_method_is_marked_as_reading_locking_or_writing(port: type, adapter: type) -> None:
     marks = {name: mark_of(method) for name, method in public(adapter).items()}
-    assert marks == {name: writes if name in WRITING else reads for name in public(port)}
+    assert marks == {name: reads if name in READING else locks if name in LOCKING else writes for name in public(port)}

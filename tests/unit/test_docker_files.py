@@ -18,6 +18,7 @@ SERVICE = {
 }
 HEALTHCHECK = {"test", "interval", "timeout", "retries", "start_period"}
 DURATION = re.compile(r"(\d+(us|ms|s|m|h))+")
+SECRET = "correct horse battery staple 4711"
 # ${NAME}, ${NAME:-default}, ${NAME:?error}
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")
 
@@ -86,7 +87,7 @@ def test_ports_are_published_on_loopback_alone(services: dict[str, Any]) -> None
 def test_no_secret_has_a_default_and_each_is_required(services: dict[str, Any]) -> None:
     for service in services.values():
         for name, value in service["environment"].items():
-            if "PASSWORD" in name:
+            if "PASSWORD" in name or "SECRET" in name:
                 variable = VARIABLE.fullmatch(value)
                 assert variable is not None, name
                 assert variable[2] == "?", f"{name} must be required, with a message"
@@ -96,7 +97,7 @@ def test_what_compose_sets_are_settings(services: dict[str, Any], monkeypatch: p
     from steward.config import Settings, load_settings
 
     environment = {
-        name: VARIABLE.sub(lambda variable: variable[3] if variable[2] == "-" else "correct horse", str(value))
+        name: VARIABLE.sub(lambda variable: variable[3] if variable[2] == "-" else SECRET, str(value))
         for name, value in services["steward"]["environment"].items()
     }
     assert {name.removeprefix("STEWARD_").lower() for name in environment} <= set(Settings.model_fields)
@@ -104,6 +105,7 @@ def test_what_compose_sets_are_settings(services: dict[str, Any], monkeypatch: p
         monkeypatch.setenv(name, value)
     settings = load_settings(_env_file=None)
     assert settings.shown_database_url == "postgresql+asyncpg://steward:***@postgres:5432/steward"
+    assert settings.trusted_proxies == ()
     assert settings.shutdown_timeout < int(services["steward"]["stop_grace_period"].removesuffix("s"))
 
 
@@ -125,7 +127,11 @@ def test_the_image_is_installed_from_the_lock_alone(dockerfile: list[tuple[str, 
 
 def test_the_image_holds_no_secret(dockerfile: list[tuple[str, str]]) -> None:
     """Neither set by an instruction, nor copied out of the working directory."""
-    assert not [arguments for name, arguments in dockerfile if name in ("ARG", "ENV") and "PASSWORD" in arguments]
+    assert not [
+        arguments
+        for name, arguments in dockerfile
+        if name in ("ARG", "ENV") and re.search("PASSWORD|SECRET", arguments)
+    ]
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     kept = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     assert "*" in ignored

@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,9 @@ def _faults(**given: object) -> list[str]:
 def test_the_defaults_need_nothing_and_reach_nobody() -> None:
     settings = load_settings()
     assert settings.database_url == "sqlite+aiosqlite:///var/steward.db"
-    assert (settings.host, settings.port, settings.workers, settings.allow_remote) == ("127.0.0.1", 8000, 1, False)
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 1)
+    assert (settings.cors_origins, settings.allowed_hosts, settings.trusted_proxies) == ((), (), ())
+    assert (settings.registration, settings.rate_limits) == ("open", True)
     assert settings.first_admin_password() is None
 
 
@@ -163,3 +166,86 @@ def test_settings_do_not_change() -> None:
 
 def test_each_setting_can_be_made_directly() -> None:
     assert Settings(port=1).port == 1
+
+
+def test_values_come_between_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEWARD_ALLOWED_HOSTS", "steward.example.org, *.example.net ,")
+    assert load_settings().allowed_hosts == ("steward.example.org", "*.example.net")
+
+
+@pytest.mark.parametrize(
+    ("given", "understood"),
+    [
+        ("10/5m", (10, timedelta(minutes=5))),
+        ("1/h", (1, timedelta(hours=1))),
+        (" 7/30s ", (7, timedelta(seconds=30))),
+        ("100/2d", (100, timedelta(days=2))),
+    ],
+)
+def test_a_limit_is_a_number_in_a_time(
+    monkeypatch: pytest.MonkeyPatch, given: str, understood: tuple[int, timedelta]
+) -> None:
+    monkeypatch.setenv("STEWARD_RATE_LIMIT_SIGN_IN", given)
+    assert load_settings().rate_limit_sign_in == understood
+
+
+@pytest.mark.parametrize("given", ["", "10", "10/5", "0/5m", "-1/m", "ten/m", "10/0m", "10/5w", "1e3/m", "10/99999h"])
+def test_any_other_limit_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("STEWARD_RATE_LIMIT_SIGN_IN", given)
+    with pytest.raises(ConfigurationError, match="STEWARD_RATE_LIMIT_SIGN_IN: must be a number in a time"):
+        load_settings()
+
+
+def test_a_short_secret_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_settings(secret_key="too short")
+    assert refused.value.faults == ["STEWARD_SECRET_KEY: must have 32 characters at least"]
+
+
+def test_no_secret_is_in_the_representation() -> None:
+    secret = "s3cr3t" * 6
+    settings = load_settings(
+        secret_key=secret, admin_password=secret, database_url=f"postgresql+asyncpg://a:{secret}@b/c"
+    )
+    assert secret not in repr(settings)
+    assert secret not in str(settings)
+
+
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        ("allowed_hosts", "https://a.org"),
+        ("allowed_hosts", "a.org:80"),
+        ("allowed_hosts", "a.*.org"),
+        ("allowed_hosts", "[::zz]"),
+        ("cors_origins", "a.org"),
+        ("cors_origins", "https://a.org/"),
+        ("cors_origins", "https://A.org"),
+        ("cors_origins", "https://a.org:443"),
+        ("cors_origins", "https://a.org, *"),
+        ("trusted_proxies", "proxy.internal"),
+        ("trusted_proxies", "10.0.0.1/8"),
+        ("trusted_proxies", "*"),
+    ],
+)
+def test_what_would_match_nothing_or_everything_is_refused(setting: str, given: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"STEWARD_{setting.upper()}: "):
+        load_settings(**{setting: given})
+
+
+@pytest.mark.parametrize(
+    ("setting", "given"),
+    [
+        ("allowed_hosts", "a.org, *.a.org, 127.0.0.1, [::1]"),
+        ("cors_origins", "https://a.org, http://localhost:5173, http://[::1]:8000"),
+        ("cors_origins", "*"),
+        ("trusted_proxies", "10.0.0.0/8, 192.0.2.1, fd00::/8"),
+    ],
+)
+def test_hosts_origins_and_proxies_are_lists(setting: str, given: str) -> None:
+    assert getattr(load_settings(**{setting: given}), setting) == tuple(given.split(", "))
+
+
+def test_argon2_needs_memory_for_each_lane() -> None:
+    with pytest.raises(ConfigurationError, match="STEWARD_HASH_PARALLELISM: needs 8 KiB"):
+        load_settings(hash_memory=8, hash_parallelism=2)

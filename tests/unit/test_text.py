@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from steward.domain.errors import InvalidValue
-from steward.domain.text import check_storable, check_text, fold
+from steward.domain.text import check_characters, check_text, fold
 
 C0 = [chr(code) for code in range(0x20)]
+CONTROLS = [*C0, "\x7f"]
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+ANY_TEXT = st.text(st.characters(codec=None) | st.sampled_from(CONTROLS) | st.characters(categories=["Cs"]))
 
 
 def rule_of(text: str, *, multiline: bool = False) -> str:
@@ -34,12 +36,12 @@ def test_length_is_counted_in_code_points_and_not_in_bytes_or_utf_16_units() -> 
     assert rule_of("🐘" * 11) == "too_long"
 
 
-@pytest.mark.parametrize("control", [*C0, "\x7f"], ids=ascii)
+@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
 def test_control_characters_are_refused_on_one_line(control: str) -> None:
     assert rule_of(f"a{control}b") == "control_character"
 
 
-@pytest.mark.parametrize("control", [c for c in C0 if c not in "\t\n\r"] + ["\x7f"], ids=ascii)
+@pytest.mark.parametrize("control", [c for c in CONTROLS if c not in "\t\n\r"], ids=ascii)
 def test_control_characters_other_than_breaks_are_refused_on_many_lines(control: str) -> None:
     assert rule_of(f"a{control}b", multiline=True) == "control_character"
 
@@ -63,14 +65,17 @@ def test_what_is_not_text_is_refused_and_not_converted(value: object) -> None:
     assert rule_of(value) == "string_type"  # type: ignore[arg-type]
 
 
-@given(TEXT)
+@given(ANY_TEXT, st.booleans())
 @settings(deadline=None, database=None)
-def test_everything_but_nul_and_surrogates_is_storable(text: str) -> None:
-    if "\0" in text:
-        with pytest.raises(InvalidValue):
-            check_storable("name", text)
+def test_what_passes_holds_no_controls_but_breaks_and_can_be_sent_as_utf_8(text: str, multiline: bool) -> None:
+    breaks = "\t\n\r" if multiline else ""
+    harmless = all(unicodedata.category(c) != "Cs" and (c in breaks or c not in CONTROLS) for c in text)
+    if harmless:
+        assert check_characters("name", text, multiline=multiline) is text
+        assert text.encode().decode() == text
     else:
-        assert check_storable("name", text) is text
+        with pytest.raises(InvalidValue):
+            check_characters("name", text, multiline=multiline)
 
 
 @given(TEXT)

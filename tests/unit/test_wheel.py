@@ -35,7 +35,7 @@ def test_the_wheel_has_every_source_file_and_no_other_package(wheel: zipfile.Zip
     sources = {
         "steward/" + str(path.relative_to(ROOT / "src"))
         for path in (ROOT / "src").rglob("*.*")
-        if path.suffix in (".py", ".mako", ".typed") and "egg-info" not in str(path)
+        if path.suffix in (".py", ".mako", ".txt", ".typed") and "egg-info" not in str(path)
     }
     assert sources - files == set()
     assert {name.split("/")[0] for name in files} == {"steward"}
@@ -47,6 +47,7 @@ def test_the_wheel_has_what_is_not_python(wheel: zipfile.ZipFile) -> None:
         "steward/adapters/migrations/script.py.mako",
         "steward/adapters/migrations/env.py",
         "steward/adapters/migrations/versions/0001_users_and_items.py",
+        "steward/service_layer/common_passwords.txt",
         "steward/testing/__init__.py",
     } <= set(wheel.namelist())
 

@@ -40,6 +40,10 @@ _CHECKED: dict[str, str] = {
     "ck_items_description_length": "description",
     "ck_items_quantity_range": "quantity",
     "ck_items_version_positive": "version",
+    "ck_tokens_hash_length": "hash",
+    "ck_tokens_kind_known": "kind",
+    "ck_attempt_counters_key_length": "key",
+    "ck_attempt_counters_count_not_negative": "count",
 }
 
 # PostgreSQL's classes and codes (appendix A of its manual): those that mean "try later", or "ask the operator".

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -91,4 +92,44 @@ items = Table(
     CheckConstraint("quantity BETWEEN 0 AND 2147483647", name="quantity_range"),
     CheckConstraint("version >= 1", name="version_positive"),
     sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", _big_integer(), Identity(), primary_key=True),
+    Column("user_id", _big_integer(), ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", UtcDateTime(), nullable=False),
+    Column("refreshed_at", UtcDateTime(), nullable=False),
+    Column("expires_at", UtcDateTime(), nullable=False),
+    Column("generation", Integer(), nullable=False),
+    Column("user_agent", _text()),
+    Column("address", _text()),
+    Index(None, "user_id", "id"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("hash", LargeBinary(), primary_key=True),
+    Column("session_id", _big_integer(), ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", _text(), nullable=False),
+    Column("generation", Integer(), nullable=False),
+    Column("expires_at", UtcDateTime(), nullable=False),
+    Index(None, "session_id"),
+    CheckConstraint("length(hash) = 32", name="hash_length"),
+    CheckConstraint("kind IN ('access', 'refresh')", name="kind_known"),
+)
+
+attempt_counters = Table(
+    "attempt_counters",
+    metadata,
+    Column("key", LargeBinary(), primary_key=True),
+    Column("count", _big_integer(), nullable=False),
+    Column("resets_at", UtcDateTime(), nullable=False),
+    Index(None, "resets_at"),
+    CheckConstraint("length(key) = 32", name="key_length"),
+    CheckConstraint("count >= 0", name="count_not_negative"),
 )

@@ -9,9 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from ...domain.errors import OutcomeUnknown, StewardError
 from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
+from .attempts import DatabaseAttempts
 from .error_translation import translating
 from .items import DatabaseItems
 from .seen_versions import Entity, SeenVersions
+from .sessions import DatabaseSessions
 from .users import DatabaseUsers
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
         super().__init__(database, transaction, database.clock)
         self.users = DatabaseUsers(self, transaction)
         self.items = DatabaseItems(self, transaction)
+        self.sessions = DatabaseSessions(self, transaction)
+        self.attempts = DatabaseAttempts(self, transaction)
 
 
 class DatabaseTransaction:
@@ -35,6 +39,10 @@ class DatabaseTransaction:
         self._savepoints: list[AsyncSessionTransaction] = []
         self._mode = Mode.READING
         self._seen = SeenVersions()
+
+    @property
+    def dialect(self) -> str:
+        return self._database.dialect
 
     async def begin(self, mode: Mode) -> None:
         self._mode = mode

@@ -9,15 +9,24 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from ...domain.errors import (
     Conflict,
     EmailTaken,
-    InvalidValue,
     UsernameTaken,
     UserNotFound,
     UserOwnsItems,
     VersionMismatch,
 )
-from ...domain.text import check_storable
-from ...domain.users import MAX_ID, NewUser, PasswordHash, Role, User, UserId, email_key, username_key
-from ..guards import Guard, reads, writes
+from ...domain.users import (
+    MAX_ID,
+    NewUser,
+    PasswordHash,
+    Role,
+    User,
+    UserId,
+    email_key,
+    sought_email_key,
+    sought_username_key,
+    username_key,
+)
+from ..guards import Guard, locks, reads, writes
 from .tables import users
 
 if TYPE_CHECKING:
@@ -37,6 +46,10 @@ _columns = (
 _get = select(*_columns).where(users.c.id == bindparam("id"))
 _get_for_update = _get.with_for_update()  # SQLite has no such thing, and no need: one unit writes at a time
 _find = select(*_columns).where(users.c.username_key == bindparam("username_key"))
+_find_by_email = select(*_columns).where(users.c.email_key == bindparam("email_key"))
+_lock_active_admins = (
+    select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.is_active).order_by(users.c.id).with_for_update()
+)
 _page = select(*_columns).order_by(users.c.id.desc()).limit(bindparam("limit"))
 _page_before = _page.where(users.c.id < bindparam("before"))
 _any = select(users.c.id).limit(1)
@@ -103,21 +116,24 @@ class DatabaseUsers:
     async def get(self, user_id: UserId, *, for_update: bool = False) -> User:
         if not 1 <= user_id <= MAX_ID:
             raise UserNotFound(user_id)
-        statement = _get_for_update if for_update else _get
-        row = (await self._transaction.execute(statement, {"id": user_id})).one_or_none()
-        if row is None:
+        user = await self._one(_get_for_update if for_update else _get, {"id": user_id})
+        if user is None:
             raise UserNotFound(user_id)
-        return self._transaction.read(_user(row))
+        return user
 
     @reads
     async def find(self, username: str) -> User | None:
-        try:
-            check_storable("username", username)
-        except InvalidValue:  # nobody can be called that, and the databases would choke on it, each in its own way
-            return None
-        result = await self._transaction.execute(_find, {"username_key": username_key(username)})
-        row = result.one_or_none()
-        return None if row is None else self._transaction.read(_user(row))
+        key = sought_username_key(username)
+        return None if key is None else await self._one(_find, {"username_key": key})
+
+    @reads
+    async def find_by_email(self, email: str) -> User | None:
+        key = sought_email_key(email)
+        return None if key is None else await self._one(_find_by_email, {"email_key": key})
+
+    @locks
+    async def lock_active_admins(self) -> list[UserId]:
+        return list((await self._transaction.execute(_lock_active_admins)).scalars())
 
     @reads
     async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
@@ -161,6 +177,10 @@ class DatabaseUsers:
         )
         if result.scalar_one_or_none() is None:
             raise Conflict if named is None else VersionMismatch
+
+    async def _one(self, statement: Any, parameters: Mapping[str, Any]) -> User | None:
+        row = (await self._transaction.execute(statement, parameters)).one_or_none()
+        return None if row is None else self._transaction.read(_user(row))
 
     async def _refuse_taken(self, username: str, email: str, but: UserId | None = None) -> None:
         """If name and address are both taken, the databases would report different ones: look first.

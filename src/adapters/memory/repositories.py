@@ -17,8 +17,17 @@ from ...domain.errors import (
     VersionMismatch,
 )
 from ...domain.items import Item, ItemId, NewItem, OwnedItem
-from ...domain.users import NewUser, Owner, User, UserId, email_key, username_key
-from ..guards import Guard, reads, writes
+from ...domain.users import (
+    NewUser,
+    Owner,
+    User,
+    UserId,
+    email_key,
+    sought_email_key,
+    sought_username_key,
+    username_key,
+)
+from ..guards import Guard, locks, reads, writes
 from .state import State, copy_item, copy_user
 
 if TYPE_CHECKING:
@@ -51,11 +60,25 @@ class MemoryUsers:
     @reads
     async def find(self, username: str) -> User | None:
         state = await self._transaction.read()
-        key = username_key(username)
+        key = sought_username_key(username)
         for user in state.users.values():
             if username_key(user.username) == key:
                 return copy_user(user)
         return None
+
+    @reads
+    async def find_by_email(self, email: str) -> User | None:
+        state = await self._transaction.read()
+        key = sought_email_key(email)
+        for user in state.users.values():
+            if email_key(user.email) == key:
+                return copy_user(user)
+        return None
+
+    @locks
+    async def lock_active_admins(self) -> list[UserId]:
+        state = await self._transaction.read()
+        return sorted(user.id for user in state.users.values() if user.is_active_admin)
 
     @reads
     async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
@@ -83,6 +106,7 @@ class MemoryUsers:
         _check_version(user.version, None if stored is None else stored.version, named)
         if any(item.owner_id == user.id for item in state.items.values()):
             raise UserOwnsItems(user.id)
+        state.end_sessions({session.id for session in state.sessions.values() if session.user_id == user.id})
         del state.users[user.id]
 
     def _store_new(self, state: State, new: NewUser, at: datetime) -> User:

@@ -4,9 +4,19 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from ...domain.attempts import Counter, CounterKey
 from ...domain.errors import InvalidValue
 from ...domain.items import MAX_QUANTITY, Item, ItemId
+from ...domain.sessions import Session, SessionId, TokenHash, TokenKind
 from ...domain.users import Role, User, UserId
+
+
+@dataclass(frozen=True, slots=True)
+class StoredToken:
+    session_id: SessionId
+    kind: TokenKind
+    generation: int
+    expires_at: datetime
 
 
 @dataclass(slots=True)
@@ -15,9 +25,20 @@ class State:
 
     users: dict[UserId, User] = field(default_factory=dict)
     items: dict[ItemId, Item] = field(default_factory=dict)
+    sessions: dict[SessionId, Session] = field(default_factory=dict)
+    generations: dict[SessionId, int] = field(default_factory=dict)
+    tokens: dict[TokenHash, StoredToken] = field(default_factory=dict)
+    counters: dict[CounterKey, Counter] = field(default_factory=dict)
 
     def copy(self) -> "State":
-        return State(dict(self.users), dict(self.items))
+        return State(
+            dict(self.users),
+            dict(self.items),
+            dict(self.sessions),
+            dict(self.generations),
+            dict(self.tokens),
+            dict(self.counters),
+        )
 
     def put_user(self, user: User) -> None:
         """Keep a copy. Raises `InvalidValue` for what the CHECK constraints of the databases refuse."""
@@ -37,6 +58,33 @@ class State:
             created_at=_utc(item.created_at),
             updated_at=_utc(item.updated_at),
         )
+
+    def put_session(self, session: Session, *, generation: int) -> None:
+        """Keep it, its tokens being of this generation."""
+        self.sessions[session.id] = replace(
+            session,
+            created_at=_utc(session.created_at),
+            refreshed_at=_utc(session.refreshed_at),
+            expires_at=_utc(session.expires_at),
+        )
+        self.generations[session.id] = generation
+
+    def put_token(self, token: TokenHash, stored: StoredToken) -> None:
+        """Raises `InvalidValue` for what the CHECK constraints of the databases refuse."""
+        _check("hash", "ck_tokens_hash_length", len(token) == 32)
+        self.tokens[token] = replace(stored, expires_at=_utc(stored.expires_at))
+
+    def put_counter(self, counter: Counter) -> None:
+        """Raises `InvalidValue` for what the CHECK constraints of the databases refuse."""
+        _check("key", "ck_attempt_counters_key_length", len(counter.key) == 32)
+        self.counters[counter.key] = replace(counter, resets_at=_utc(counter.resets_at))
+
+    def end_sessions(self, ended: set[SessionId]) -> None:
+        """With all their tokens."""
+        for session_id in ended:
+            del self.sessions[session_id]
+            del self.generations[session_id]
+        self.tokens = {key: token for key, token in self.tokens.items() if token.session_id not in ended}
 
 
 def copy_user(user: User) -> User:

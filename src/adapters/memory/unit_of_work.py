@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
 from .repositories import MemoryItems, MemoryUsers
+from .sessions import MemoryAttempts, MemorySessions
 from .state import State
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class MemoryUnitOfWork(BlockUnitOfWork):
         super().__init__(database, transaction, database.clock)
         self.users = MemoryUsers(self, transaction)
         self.items = MemoryItems(self, transaction)
+        self.sessions = MemorySessions(self, transaction)
+        self.attempts = MemoryAttempts(self, transaction)
 
 
 class MemoryTransaction:

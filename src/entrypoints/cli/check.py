@@ -9,6 +9,7 @@ from .failures import sentences
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from ...adapters.database.database import Database
     from ...config import Settings
@@ -50,7 +51,28 @@ def _check() -> list[Finding]:
     except ConfigurationError as error:
         return [Finding("configuration", False, fault) for fault in error.faults]
     configured = Finding("configuration", True, f"the database is {settings.shown_database_url}")
-    return [configured, *asyncio.run(_check_database(settings))]
+    return [configured, _check_secret(settings), *asyncio.run(_check_database(settings))]
+
+
+def _check_secret(settings: "Settings") -> Finding:
+    from ...bootstrap import secret_key
+    from ...config import ConfigurationError
+
+    if settings.secret_key is None and (path := _secret_file(settings)) is not None and not path.exists():
+        # A check changes nothing, so it does not make one.
+        return Finding("secret_key", True, f"not given: `steward serve` makes one, {path}")
+    try:
+        secret_key(settings)
+    except ConfigurationError as error:
+        return Finding("secret_key", False, " ".join(error.faults))
+    return Finding("secret_key", True, "there is one")
+
+
+def _secret_file(settings: "Settings") -> "Path | None":
+    from ...adapters.secret_key import secret_key_file
+
+    database = _database_file(settings)
+    return None if database is None else secret_key_file(database)
 
 
 async def _check_database(settings: "Settings") -> list[Finding]:
@@ -86,6 +108,14 @@ async def _findings(database: "Database") -> "AsyncIterator[Finding]":
 
 def _missing_file(settings: "Settings") -> Finding | None:
     """SQLite would make an empty file by being asked; a check changes nothing."""
+    path = _database_file(settings)
+    if path is None or path.exists():
+        return None
+    return Finding("database", False, f"there is no file {path} yet: `steward db upgrade` or `steward serve` makes it")
+
+
+def _database_file(settings: "Settings") -> "Path | None":
+    """None for PostgreSQL, and for a database in memory."""
     from pathlib import Path
 
     from sqlalchemy import make_url
@@ -95,7 +125,4 @@ def _missing_file(settings: "Settings") -> Finding | None:
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or is_in_memory(url):
         return None
-    path = Path(str(url.database))
-    if path.exists():
-        return None
-    return Finding("database", False, f"there is no file {path} yet: `steward db upgrade` or `steward serve` makes it")
+    return Path(str(url.database))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import check, db, seed, serve, user
+from . import check, db, seed, serve, session, user
 from .failures import sentences
 
 app = typer.Typer(
@@ -40,6 +40,7 @@ app.command("seed")(seed.seed)
 app.command("check")(check.check)
 app.add_typer(db.app, name="db")
 app.add_typer(user.app, name="user")
+app.add_typer(session.app, name="session")
 
 
 def main() -> None:

@@ -69,7 +69,7 @@ def _serve_with_workers(settings: "Settings", listener: "socket.socket", *, migr
     from sqlalchemy import make_url
 
     from ...adapters.database.sqlite import is_in_memory
-    from ...bootstrap import container_for
+    from ...bootstrap import container_for, secret_key
     from ...config import ConfigurationError
     from ..server import ServerConfig, start_listening
     from ..workers import Supervisor
@@ -78,6 +78,7 @@ def _serve_with_workers(settings: "Settings", listener: "socket.socket", *, migr
         raise ConfigurationError(["STEWARD_WORKERS: a database in memory belongs to one process: name a file"])
     # They make their own containers out of the environment; what was given to this command is not their concern.
     config = ServerConfig("steward.entrypoints.http.app:create_app", settings)
+    secret_key(settings)  # before a worker starts: without one none of them could
     first_admin = asyncio.run(_prepare_once(container_for(settings), migrate=migrate))
     start_listening(settings, listener)
     supervisor = Supervisor(config, listener, on_started=lambda: _tell(settings, listener, first_admin))

@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...domain.users import Role
+from .listing import Json, print_json, print_table, short_time
+from .on_steward import on_steward
 from .passwords import PasswordOnStdin, ask_for_password
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from ...domain.users import User
+    from ..python import Steward
 
 app = typer.Typer(help="The users.", no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(metavar="USER", help="The username or the e-mail address.")]
 
 
 @app.command()
@@ -23,70 +26,82 @@ def create(
     password_stdin: PasswordOnStdin = False,
 ) -> None:
     """Register a user; the password is asked for."""
-    import asyncio
-
-    from ...config import load_settings
     from ...domain.actors import Actor
-    from .. import python
 
-    settings, password = load_settings(), ask_for_password(on_stdin=password_stdin)
+    password = ask_for_password(on_stdin=password_stdin)
 
-    async def work() -> "User":
-        async with python.open(settings) as steward:
-            return await steward.users.register(
-                Actor.system(), username=username, email=email, password=password, role=role
-            )
+    async def work(steward: "Steward") -> "User":
+        return await steward.users.register(
+            Actor.system(), username=username, email=email, password=password, role=role
+        )
 
-    user = asyncio.run(work())
+    user = on_steward(work)
     typer.echo(f"User {user.id} is {user.username} ({user.role})")
+
+
+@app.command("reset-password")
+def reset_password(name: Name, password_stdin: PasswordOnStdin = False) -> None:
+    """Give a user another password, which is asked for. All sessions of the user end."""
+    from ...domain.actors import Actor
+
+    password = ask_for_password(on_stdin=password_stdin)
+
+    async def work(steward: "Steward") -> "User":
+        user = await steward.users.find(Actor.system(), name=name)
+        await steward.users.set_password(Actor.system(), user_id=user.id, password=password)
+        return user
+
+    user = on_steward(work)
+    typer.echo(f"User {user.id}, {user.username}, has the new password; every session has ended")
+
+
+@app.command()
+def deactivate(name: Name) -> None:
+    """Let a user in no more, from the next request on. What they own stays; all their sessions end."""
+    user = _set_active(name, is_active=False)
+    typer.echo(f"User {user.id}, {user.username}, is not active; every session has ended")
+
+
+@app.command()
+def activate(name: Name) -> None:
+    """Let a user in again."""
+    user = _set_active(name, is_active=True)
+    typer.echo(f"User {user.id}, {user.username}, is active")
+
+
+def _set_active(name: str, *, is_active: bool) -> "User":
+    from ...domain.actors import Actor
+
+    async def work(steward: "Steward") -> "User":
+        user = await steward.users.find(Actor.system(), name=name)
+        return await steward.users.update(Actor.system(), user_id=user.id, is_active=is_active)
+
+    return on_steward(work)
 
 
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest first.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="As a JSON array.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the users, the newest first."""
-    import asyncio
-
-    from ...config import load_settings
     from ...domain.actors import Actor
-    from .. import python
 
-    settings = load_settings()
+    async def work(steward: "Steward") -> "list[User]":
+        return await steward.users.list(Actor.system(), limit=limit)
 
-    async def work() -> "list[User]":
-        async with python.open(settings) as steward:
-            return await steward.users.list(Actor.system(), limit=limit)
-
-    found = asyncio.run(work())
+    found = on_steward(work)
     if as_json:
-        _print_json(found)
+        print_json(found, ("id", "username", "email", "role", "is_active", "created_at", "updated_at", "version"))
     else:
-        _print_table(found)
+        print_table(
+            ("id", "username", "email", "role", "active", "since"),
+            (
+                (str(user.id), user.username, user.email, user.role, _yes(user.is_active), short_time(user.created_at))
+                for user in found
+            ),
+        )
 
 
-def _print_json(users: "list[User]") -> None:
-    import json
-
-    fields = ("id", "username", "email", "role", "is_active", "created_at", "updated_at", "version")
-    rows = [{field: getattr(user, field) for field in fields} for user in users]
-    typer.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=_rfc3339))
-
-
-def _rfc3339(time: "datetime") -> str:
-    return time.isoformat().replace("+00:00", "Z")
-
-
-def _print_table(users: "list[User]") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("id", "username", "email", "role", "active", "since")
-    for user in users:
-        cells = (str(user.id), user.username, user.email, user.role, "yes" if user.is_active else "no")
-        since = user.created_at.strftime("%Y-%m-%d %H:%M")
-        # As text: an address may hold what rich takes for markup. Folded: nothing may be cut off in a pipe.
-        table.add_row(*(Text(cell, overflow="fold") for cell in (*cells, since)))
-    Console().print(table)
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"

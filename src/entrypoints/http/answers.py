@@ -8,6 +8,7 @@ from typing import Any
 from starlette.responses import Response
 
 from ...domain.items import Item, OwnedItem, Transfer
+from ...domain.sessions import Session
 from ...domain.users import User
 
 
@@ -69,6 +70,18 @@ def transfer_json(transfer: Transfer) -> dict[str, Any]:
     return {
         "item": None if transfer.item is None else item_json(transfer.item),
         "received": item_json(transfer.received),
+    }
+
+
+def session_json(session: Session, *, current: bool) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "created_at": time_text(session.created_at),
+        "refreshed_at": time_text(session.refreshed_at),
+        "expires_at": time_text(session.expires_at),
+        "user_agent": session.user_agent,
+        "address": session.address,
+        "current": current,
     }
 
 

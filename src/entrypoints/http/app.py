@@ -8,11 +8,14 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from ...bootstrap import Container
+from .catch_all import CatchAll
+from .cors import cors
 from .docs_page import install_docs_page
 from .documentation import openapi_of
 from .envelope import Envelope
 from .error_handlers import install_error_handlers
-from .routers import items, operations, users
+from .hosts import trusted_hosts
+from .routers import auth, items, operations, users
 
 _DESCRIPTION = """Users and the items they own.
 
@@ -22,6 +25,7 @@ and parameters that are not documented are refused. Every answer carries an `X-R
 one of at most 128 characters out of `A-Z a-z 0-9 . _ : / + = @ -`.
 """
 _TAGS = [
+    {"name": "auth", "description": "Signing in, and the sessions that come of it."},
     {"name": "users", "description": "Who owns things."},
     {"name": "items", "description": "What is owned."},
     {"name": "operations", "description": "For those who run the server."},
@@ -43,11 +47,18 @@ def create_app(container: Container | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
-        middleware=[Middleware(Envelope)],
+        # From the outside in.
+        middleware=[
+            Middleware(Envelope),
+            Middleware(cors, container),
+            Middleware(CatchAll),
+            Middleware(trusted_hosts, container),
+        ],
     )
+    container.accounts()  # now, so that a configuration without a secret does not start
     app.state.container = container
     install_error_handlers(app)
-    for module in (users, items, operations):
+    for module in (auth, users, items, operations):
         app.include_router(module.router)
     install_docs_page(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]

@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ...bootstrap import Container
-from ...domain.actors import Actor
-from ...service_layer.hashing import Hasher
+from ...service_layer.accounts import Accounts
+from ...service_layer.limits import Limits
 from ...service_layer.unit_of_work import UnitOfWork
 
 
@@ -18,21 +18,22 @@ async def get_container(request: Request) -> Container:
     return container
 
 
-async def get_unit_of_work(container: Annotated[Container, Depends(get_container)]) -> UnitOfWork:
-    unit_of_work: UnitOfWork = container.unit_of_work()
+async def get_unit_of_work(request: Request, container: Annotated[Container, Depends(get_container)]) -> UnitOfWork:
+    """The one by which the caller was identified, if the route asks who that is: a GET joins it."""
+    unit_of_work: UnitOfWork = getattr(request.state, "unit_of_work", None) or container.unit_of_work()
     return unit_of_work
 
 
-async def get_hasher(container: Annotated[Container, Depends(get_container)]) -> Hasher:
-    hasher: Hasher = container.hasher()
-    return hasher
+async def get_accounts(container: Annotated[Container, Depends(get_container)]) -> Accounts:
+    accounts: Accounts = container.accounts()
+    return accounts
 
 
-async def get_actor() -> Actor:
-    """Whoever reaches the server may do all, which is why it binds to loopback alone until there is sign-in."""
-    return Actor.system()
+async def get_limits(container: Annotated[Container, Depends(get_container)]) -> Limits:
+    limits: Limits = container.limits()
+    return limits
 
 
 CurrentUnitOfWork = Annotated[UnitOfWork, Depends(get_unit_of_work)]
-CurrentHasher = Annotated[Hasher, Depends(get_hasher)]
-CurrentActor = Annotated[Actor, Depends(get_actor)]
+CurrentAccounts = Annotated[Accounts, Depends(get_accounts)]
+CurrentLimits = Annotated[Limits, Depends(get_limits)]

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
 
 from . import schemas
+from .authentication import SCHEME
 from .json_body import JSON, MERGE_PATCH
-from .problem_types import PROBLEM_TYPES, ProblemType
+from .problem_types import PROBLEM_TYPES, TOKEN_PATH, ProblemType
 from .problems import MEDIA_TYPE
 
 _EVERYWHERE = ("invalid_request", "internal_error")
@@ -23,6 +24,16 @@ _HEADERS = {
     "Location": "The path of what was created",
     "Link": 'The next page, `rel="next"`, when there is one',
     "Retry-After": "In seconds; absent where a repetition could do something twice",
+    "WWW-Authenticate": "How to sign in (RFC 6750 section 3)",
+    "RateLimit": "What is left of a limit, and when it resets, in seconds (draft-ietf-httpapi-ratelimit-headers)",
+    "RateLimit-Policy": "The limit: how many in how many seconds",
+    "Cache-Control": "`no-store`: tokens are kept nowhere but by the client",
+}
+
+_SIGN_IN = {
+    "type": "oauth2",
+    "description": "Sign in with a password; every later request carries the access token.",
+    "flows": {"password": {"tokenUrl": TOKEN_PATH, "refreshUrl": TOKEN_PATH, "scopes": {}}},
 }
 
 Responses = dict[int | str, dict[str, Any]]
@@ -32,12 +43,15 @@ def answers(model: type, description: str, *, status: int = 200, headers: tuple[
     return {status: {"model": model, "description": description, "headers": _headers(*headers)}}
 
 
-def problems(*codes: str, database: bool = True, writes: bool = False, body: bool = False) -> Responses:
-    """The `responses` of a route: the problems it names, and those that any route of its kind can have."""
+def problems(
+    *codes: str, database: bool = True, writes: bool = False, body: bool = False, bare: bool = False
+) -> Responses:
+    """The `responses` of a route: the problems it names, and, unless `bare`, those that any route of its kind can
+    have."""
     every = {
         *codes,
-        *_EVERYWHERE,
-        *(_WITH_DATABASE if database else ()),
+        *(() if bare else _EVERYWHERE),
+        *(_WITH_DATABASE if database and not bare else ()),
         *(_WRITING if writes else ()),
         *(_WITH_BODY if body else ()),
     }
@@ -53,8 +67,16 @@ def _problem(kinds: list[ProblemType]) -> dict[str, Any]:
         "model": schemas.ProblemOut,
         "description": "; ".join(f"{kind.title} (`{kind.code}`)" for kind in kinds),
         "content": {MEDIA_TYPE: {"schema": {"properties": {"code": {"enum": [kind.code for kind in kinds]}}}}},
-        "headers": _headers("Retry-After") if any(kind.retry_after for kind in kinds) else {},
+        "headers": _headers(*sorted({name for kind in kinds for name in _headers_of(kind)})),
     }
+
+
+def _headers_of(kind: ProblemType) -> tuple[str, ...]:
+    if kind.status == 401:
+        return ("WWW-Authenticate",)
+    if kind.code == "rate_limited":
+        return "Retry-After", "RateLimit", "RateLimit-Policy"
+    return ("Retry-After",) if kind.retry_after else ()
 
 
 def _headers(*names: str) -> dict[str, Any]:
@@ -71,6 +93,7 @@ def openapi_of(app: FastAPI) -> dict[str, Any]:
             for method, operation in path.items():
                 _complete(method, operation)
         document["components"]["schemas"] = _schemas(document["components"]["schemas"])
+        document["components"]["securitySchemes"] = {SCHEME: _SIGN_IN}
         app.openapi_schema = document
     return app.openapi_schema
 

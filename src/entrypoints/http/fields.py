@@ -9,9 +9,11 @@ from pydantic_core import PydanticCustomError
 
 from ...domain import attributes, items, users
 from ...domain.errors import InvalidValue
+from ...domain.text import check_text
 from ...service_layer.hashing import check_password
 
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_LEAST_INT64 = -users.MAX_ID - 1
 _ID = re.compile(r"[1-9][0-9]{0,18}")
 _ID_SCHEMA = {"type": "integer", "format": "int64", "minimum": 1, "maximum": users.MAX_ID}
 
@@ -53,10 +55,15 @@ def _parse_id_or_me(value: object) -> object:
 
 def _parse_integer(value: object) -> object:
     if isinstance(value, str):
-        if not _INTEGER.fullmatch(value):
+        if not _INTEGER.fullmatch(value) or not _LEAST_INT64 <= int(value) <= users.MAX_ID:
             raise PydanticCustomError("int_parsing", "This has to be an integer")
         return int(value)
     return value
+
+
+def line(most: int) -> AfterValidator:
+    """For text that has no other rule, such as a name that is looked up: one line of at most `most` characters."""
+    return rule(lambda text: check_text("text", text, least=0, most=most))
 
 
 # In a path or a query all is text. One spelling for each number, while pydantic takes `+1`, `1_0` and ` 1.0` too.
@@ -67,6 +74,8 @@ UserIdOrMe = Annotated[
     BeforeValidator(_parse_id_or_me),
     WithJsonSchema({"anyOf": [_ID_SCHEMA, {"type": "string", "const": "me"}]}),
 ]
+# Four times as long as a username, whose normal form may be shorter than what was typed (see `check_username`).
+Line = Annotated[str, line(256), Field(json_schema_extra={"maxLength": 256})]
 # In a JSON body.
 JsonId = Annotated[int, Field(strict=True, ge=1, le=users.MAX_ID, json_schema_extra={"format": "int64"})]
 
@@ -80,6 +89,12 @@ Password = Annotated[
     str,
     rule(check_password),
     Field(json_schema_extra={"minLength": 8, "maxLength": 128, "format": "password"}, repr=False),
+]
+# Not by today's rules, which may be stricter than those of the day when it was chosen.
+CurrentPassword = Annotated[
+    str,
+    rule(lambda given: check_text("current_password", given, least=1, most=128)),
+    Field(json_schema_extra={"minLength": 1, "maxLength": 128, "format": "password"}, repr=False),
 ]
 Name = Annotated[str, rule(items.check_name), Field(json_schema_extra={"minLength": 1, "maxLength": 200})]
 Description = Annotated[str | None, rule(items.check_description), Field(json_schema_extra={"maxLength": 10_000})]

@@ -46,7 +46,9 @@ def decode_cursor(cursor: str | None, filters: dict[str, Any]) -> int | None:
         version, last_id, made_for = json.loads(base64.b64decode(_padded(cursor), b"-_", validate=True))
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise _invalid() from None
-    if version != _VERSION or made_for != filters or type(last_id) is not int or not 1 <= last_id <= MAX_ID:
+    if type(version) is not int or version != _VERSION or made_for != filters:
+        raise _invalid()
+    if type(last_id) is not int or not 1 <= last_id <= MAX_ID:
         raise _invalid()
     return last_id
 

@@ -5,6 +5,8 @@ The answers, the OpenAPI document and the pages under `/problems/` are made from
 
 from dataclasses import dataclass
 
+TOKEN_PATH = "/auth/token"  # noqa: S105 - where a problem has the members of RFC 6749, too
+
 
 @dataclass(frozen=True, slots=True)
 class ProblemType:
@@ -27,9 +29,33 @@ class ProblemType:
 
 _TYPES = (
     ProblemType("bad_request", 400, "Bad request", "Send HTTP/1.1 (RFC 9112)."),
+    ProblemType(
+        "unknown_host", 400, "Unknown host", "Use a name of the server. The operator lists them: STEWARD_ALLOWED_HOSTS."
+    ),
     ProblemType("malformed_json", 400, "Malformed JSON", "Send a body that is one JSON document in UTF-8 (RFC 8259)."),
     ProblemType("invalid_cursor", 400, "Invalid cursor", "Follow `next_cursor` or `Link`; else begin again."),
+    ProblemType(
+        "malformed_form", 400, "Malformed form", "Send `application/x-www-form-urlencoded` in UTF-8, of a few fields."
+    ),
+    ProblemType(
+        "invalid_credentials",
+        400,
+        "Invalid credentials",
+        "Check name and password; if it was a refresh, sign in again.",
+    ),
+    ProblemType(
+        "unsupported_grant_type", 400, "Unsupported grant type", "Send `grant_type=password` or `refresh_token`."
+    ),
+    ProblemType(
+        "not_authenticated", 401, "Not authenticated", "Sign in at `/auth/token`, and send `Authorization: Bearer …`."
+    ),
+    ProblemType("token_expired", 401, "Token expired", "Exchange the refresh token at `/auth/token`."),
+    ProblemType("token_revoked", 401, "Token revoked", "Sign in again."),
+    ProblemType("registration_closed", 403, "Registration closed", "Ask an admin to add you."),
     ProblemType("forbidden", 403, "Forbidden", "Ask someone who may do this."),
+    ProblemType(
+        "cors_refused", 403, "Refused by CORS", "The operator lists the origins that may ask: STEWARD_CORS_ORIGINS."
+    ),
     ProblemType(
         "user_not_found",
         404,
@@ -42,6 +68,7 @@ _TYPES = (
         "Item not found",
         "Check the id. What is not yours to see is not found either.",
     ),
+    ProblemType("session_not_found", 404, "Session not found", "Check the id: it may have ended already."),
     ProblemType("route_not_found", 404, "No such path", "Look the path up in /docs."),
     ProblemType("method_not_allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
     ProblemType("username_taken", 409, "Username taken", "Choose another username."),
@@ -54,6 +81,7 @@ _TYPES = (
         "User owns items",
         "Say what becomes of them: `?items=delete` or `?items=transfer&to=ID`.",
     ),
+    ProblemType("last_admin", 409, "Last admin", "Make another user an admin first."),
     ProblemType("insufficient_quantity", 409, "Insufficient quantity", "Read the item again and ask for no more."),
     ProblemType(
         "quantity_overflow", 409, "Quantity overflow", "The receiving item cannot hold so many: transfer fewer."
@@ -63,10 +91,17 @@ _TYPES = (
         "version_mismatch", 412, "Version mismatch", "It has changed since you read it: read it again, then decide."
     ),
     ProblemType("body_too_large", 413, "Body too large", "Send less at a time."),
-    ProblemType("unsupported_media_type", 415, "Unsupported media type", "Send JSON, and say so in `Content-Type`."),
+    ProblemType(
+        "unsupported_media_type",
+        415,
+        "Unsupported media type",
+        "Send what the header `Accept` names, and say so in `Content-Type`.",
+    ),
     ProblemType("invalid_request", 422, "Invalid request", "`errors` names each fault and where it is."),
     ProblemType("unknown_recipient", 422, "Unknown recipient", "Name an active recipient other than the owner."),
     ProblemType("same_item", 422, "Same item", "Name another item as the recipient."),
+    ProblemType("head_too_large", 431, "Headers too large", "Send a shorter path, or fewer and shorter headers."),
+    ProblemType("rate_limited", 429, "Too many attempts", "Wait as long as `Retry-After` says."),
     ProblemType(
         "internal_error",
         500,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ...domain import errors
-from .problem_types import PROBLEM_TYPES
+from .problem_types import PROBLEM_TYPES, TOKEN_PATH, ProblemType
 from .request_id import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
@@ -65,6 +65,8 @@ def problem_response(
         "instance": instance_of(scope),
         "request_id": current_request_id(),
     }
+    if scope["path"].rstrip("/") == TOKEN_PATH:
+        body |= {"error": _oauth_error(kind), "error_description": detail}
     if faults:
         body["errors"] = [fault.as_json() for fault in faults]
     all_headers = dict(headers or {})
@@ -73,6 +75,16 @@ def problem_response(
     # A member's name may hold what UTF-8 cannot carry, an unpaired surrogate: it is the client's own.
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return Response(text.encode("utf-8", "replace"), kind.status, all_headers, MEDIA_TYPE)
+
+
+def _oauth_error(kind: ProblemType) -> str:
+    """RFC 6749 section 5.2, and section 4.1.2.1 for what the server is to blame for."""
+    own = {"invalid_credentials": "invalid_grant", "unsupported_grant_type": "unsupported_grant_type"}
+    if kind.code in own:
+        return own[kind.code]
+    if kind.status == 500:
+        return "server_error"
+    return "invalid_request" if kind.status < 429 else "temporarily_unavailable"
 
 
 def domain_problem(request: Request, error: errors.StewardError) -> Response:
@@ -84,4 +96,18 @@ def domain_problem(request: Request, error: errors.StewardError) -> Response:
         in_body = request.method in ("POST", "PUT", "PATCH")
         where, name = ("pointer", pointer(error.path)) if in_body else ("parameter", error.field)
         faults = (Fault(where, name, error.rule, str(error)),)
-    return problem_response(request.scope, error.code, str(error), faults=faults)
+    return problem_response(request.scope, error.code, str(error), faults=faults, headers=_headers_for(request, error))
+
+
+def _headers_for(request: Request, error: errors.StewardError) -> dict[str, str]:
+    if isinstance(error, errors.NotAuthenticated):
+        # RFC 6750 section 3.1: who has sent nothing is not told that something was wrong with it.
+        wrong = ', error="invalid_token"' if "authorization" in request.headers else ""
+        return {"WWW-Authenticate": f'Bearer realm="steward"{wrong}'}
+    if isinstance(error, errors.RateLimited):
+        return {
+            "Retry-After": str(error.retry_after),
+            "RateLimit-Policy": f'"{error.limit}";q={error.quota};w={error.window}',
+            "RateLimit": f'"{error.limit}";r=0;t={error.retry_after}',
+        }
+    return {}

@@ -11,9 +11,11 @@ from ...domain.users import UserId
 from .fields import (
     Attributes,
     AttributesPatch,
+    CurrentPassword,
     Description,
     Email,
     JsonId,
+    Line,
     Name,
     Password,
     Quantity,
@@ -64,16 +66,25 @@ class UserPatch(_Body):
     is_active: bool = _absent()
 
 
-class ItemCreate(_Body):
+class PasswordChange(_Body):
     model_config = _example(
-        {"name": "Box", "description": "Oak", "quantity": 3, "attributes": {"colour": "green"}, "owner_id": 1}
+        {"current_password": "correct horse battery staple", "new_password": "battery staple correct horse"}
     )
+
+    current_password: CurrentPassword
+    new_password: Password
+
+
+class ItemCreate(_Body):
+    """`owner_id` is for admins; everybody else owns what they create."""
+
+    model_config = _example({"name": "Box", "description": "Oak", "quantity": 3, "attributes": {"colour": "green"}})
 
     name: Name
     description: Description = None
     quantity: Quantity = 1
     attributes: Attributes = Field(default_factory=dict)
-    owner_id: JsonId  # required as long as there is no sign-in that says who is asking
+    owner_id: JsonId = _absent()
 
 
 class ItemPatch(_Body):
@@ -107,7 +118,7 @@ class TransferRequest(_Body):
     model_config = _example({"to": "bob", "quantity": 1})
 
     to: Annotated[
-        Annotated[str, Tag(UNION_TAG + "username")]
+        Annotated[Line, Tag(UNION_TAG + "username")]
         | Annotated[ToUserId, Tag(UNION_TAG + "user")]
         | Annotated[ToItemId, Tag(UNION_TAG + "item")],
         Discriminator(_kind_of_recipient),
@@ -178,6 +189,33 @@ class TransferOut(BaseModel):
     received: ItemOut
 
 
+class TokenOut(BaseModel):
+    """RFC 6749 section 5.1. `expires_in` is the access token's time, in seconds."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    refresh_token: str
+
+
+class SessionOut(BaseModel):
+    """`refreshed_at` is when its tokens were last exchanged; `current` is the one that asks."""
+
+    model_config = ConfigDict(title="Session")
+
+    id: JsonId
+    created_at: datetime
+    refreshed_at: datetime
+    expires_at: datetime
+    user_agent: str | None
+    address: str | None
+    current: bool
+
+
+class SessionList(BaseModel):
+    data: list[SessionOut]
+
+
 class Health(BaseModel):
     status: Literal["ok"]
 
@@ -203,3 +241,6 @@ class ProblemOut(BaseModel):
     instance: str
     request_id: str
     errors: list[FaultOut] = _absent()
+    # At /auth/token alone (RFC 6749 section 5.2).
+    error: str = _absent()
+    error_description: str = _absent()

@@ -1,4 +1,4 @@
-"""A route that takes nothing it does not know: neither in the query, nor in the way JSON is written."""
+"""A route that takes nothing it does not know: no stranger, no parameter, no way of writing JSON."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
@@ -12,19 +12,37 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .authentication import SCHEME, SignIn, identified, sign_in_wanted
+from .documentation import problems
 from .json_body import JsonRequest
 
 _query_faults: ContextVar[list[dict[str, Any]]] = ContextVar("steward_query_faults")
 
 
 class StrictRoute(APIRoute):
-    """Refuses query parameters that are unknown or repeated (422), bodies that do not say they are JSON (415), and
-    JSON that readers disagree on (400)."""
+    """Refuses callers who have not signed in, where the endpoint takes an actor (401), query parameters that are
+    unknown or repeated (422), bodies that do not say they are JSON (415), and JSON that readers disagree on (400).
+
+    In this order: of a stranger not even the body is read.
+    """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        super().__init__(path, _unless_faulty(endpoint), **options)
+        self._sign_in = sign_in_wanted(endpoint)
+        super().__init__(path, _unless_faulty(endpoint), **_documented(options, self._sign_in))
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = self._validating_handler()
+        wanted = self._sign_in
+        if wanted is None:
+            return handle
+
+        async def handle_identified(request: Request) -> Response:
+            async with identified(request, wanted):
+                return await handle(request)
+
+        return handle_identified
+
+    def _validating_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
         takes_body = self.body_field is not None
@@ -41,6 +59,19 @@ class StrictRoute(APIRoute):
                 raise RequestValidationError([*faults, *error.errors()]) from None
 
         return handle_strictly
+
+
+def _documented(options: dict[str, Any], sign_in: SignIn | None) -> dict[str, Any]:
+    """With what signing in means for the OpenAPI document."""
+    if sign_in is None:
+        return options
+    either: list[dict[str, list[str]]] = [{}] if sign_in is SignIn.OPTIONAL else []
+    return {
+        **options,
+        "responses": problems("not_authenticated", "token_expired", "token_revoked", bare=True)
+        | (options.get("responses") or {}),
+        "openapi_extra": {"security": [*either, {SCHEME: []}], **(options.get("openapi_extra") or {})},
+    }
 
 
 def _unless_faulty(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:

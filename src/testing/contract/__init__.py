@@ -30,11 +30,15 @@ _SUBJECTS = (
     "cancellation",
     "isolation",
     "repositories",
+    "sessions",
+    "rotation",
+    "attempts",
 )
 
 # Before they are imported: assertions in modules that pytest does not collect say nothing when they fail.
 pytest.register_assert_rewrite(*(f"{__name__}.{subject}" for subject in _SUBJECTS))
 
+from .attempts import Attempts  # noqa: E402
 from .cancellation import Cancellation  # noqa: E402
 from .ending import Ending  # noqa: E402
 from .failures import Failures  # noqa: E402
@@ -46,7 +50,9 @@ from .one_task import OneTask  # noqa: E402
 from .reading import Reading  # noqa: E402
 from .repositories import Repositories  # noqa: E402
 from .retrying import Retrying  # noqa: E402
+from .rotation import Rotation  # noqa: E402
 from .savepoints import Savepoints  # noqa: E402
+from .sessions import Sessions  # noqa: E402
 from .stragglers import Stragglers  # noqa: E402
 from .unknown_outcomes import UnknownOutcomes  # noqa: E402
 from .versions import Versions  # noqa: E402
@@ -71,5 +77,8 @@ class UnitOfWorkContract(
     Cancellation,
     Isolation,
     Repositories,
+    Sessions,
+    Rotation,
+    Attempts,
 ):
     """All of it. Give it a fixture `store`."""

@@ -10,7 +10,7 @@ import pytest
 from ...domain.errors import Conflict, ItemNotFound, NotInTransaction
 from ..given import Store, given_item, given_user
 from .setting import Setting
-from .steps import READS, WRITES, add, apart, names, new_item
+from .steps import READS, WRITES, add, apart, given_rows, names, new_item
 
 ERRORS = [
     ValueError("of the caller"),
@@ -124,18 +124,18 @@ class Ending(Setting):
     @pytest.mark.promise(2)
     @pytest.mark.parametrize("call", READS | WRITES)
     async def test_outside_a_block_the_repositories_raise(self, store: Store, call: str) -> None:
-        item, user = await given_item(store), await given_user(store)
+        rows = await given_rows(store)
         uow = store.unit_of_work()
         with pytest.raises(NotInTransaction):
-            await (READS | WRITES)[call](uow, item, user)
+            await (READS | WRITES)[call](uow, rows)
         async with uow:
             await uow.commit()
         with pytest.raises(NotInTransaction):
-            await (READS | WRITES)[call](uow, item, user)
+            await (READS | WRITES)[call](uow, rows)
         async with uow.reading():
             pass
         with pytest.raises(NotInTransaction):
-            await (READS | WRITES)[call](uow, item, user)
+            await (READS | WRITES)[call](uow, rows)
 
     @pytest.mark.promise(2)
     async def test_outside_a_block_there_is_neither_time_nor_commit_nor_savepoint(self, store: Store) -> None:

@@ -10,9 +10,9 @@ from ...domain.errors import ItemNotFound, NotInTransaction, TransactionAborted,
 from ...domain.items import ItemId
 from ...service_layer import items, users
 from ...service_layer.unit_of_work import UnitOfWork
-from ..given import Store, given_item, given_user
+from ..given import Store, given_user
 from .setting import Setting
-from .steps import READS, WRITES, add, apart, names, names_in, register
+from .steps import READS, WRITES, add, apart, given_rows, names, names_in, register
 
 
 class Nesting(Setting):
@@ -156,7 +156,7 @@ class Nesting(Setting):
     async def test_after_the_commit_the_repositories_raise_until_the_block_is_left(
         self, store: Store, call: str, depth: int
     ) -> None:
-        item, user = await given_item(store), await given_user(store)
+        rows = await given_rows(store)
 
         async def use(uow: UnitOfWork, deeper: int) -> None:
             async with uow:
@@ -165,7 +165,7 @@ class Nesting(Setting):
                 await uow.users.is_empty()
                 await uow.commit()
                 with pytest.raises(NotInTransaction):
-                    await (READS | WRITES)[call](uow, item, user)
+                    await (READS | WRITES)[call](uow, rows)
 
         await use(store.unit_of_work(), depth)
 

@@ -9,9 +9,9 @@ import pytest
 from ...domain.errors import ItemNotFound, ReadOnly, TransactionAborted, UsernameTaken
 from ...domain.items import ItemId
 from ...service_layer.unit_of_work import UnitOfWork
-from ..given import Store, given_item, given_user
+from ..given import Store, given_user
 from .setting import Setting
-from .steps import READS, WRITES, add, apart, names, names_in, register
+from .steps import READS, WRITES, add, apart, given_rows, names, names_in, register
 
 BLOCKS: dict[str, Callable[[UnitOfWork], AbstractAsyncContextManager[UnitOfWork]]] = {
     "reading": lambda uow: uow.reading(),
@@ -24,11 +24,10 @@ class Reading(Setting):
     @pytest.mark.parametrize("block", BLOCKS)
     @pytest.mark.parametrize("call", READS)
     async def test_every_method_that_reads_works_in_a_reading_block(self, store: Store, call: str, block: str) -> None:
-        user = await given_user(store)
-        item = await given_item(store, owner=user)
+        rows = await given_rows(store)
         uow = store.unit_of_work()
         async with BLOCKS[block](uow):
-            assert await READS[call](uow, item, user) is not None
+            assert await READS[call](uow, rows) is not None
 
     @pytest.mark.promise(6)
     @pytest.mark.parametrize("block", BLOCKS)
@@ -36,24 +35,24 @@ class Reading(Setting):
     async def test_every_method_that_writes_raises_in_a_reading_block(
         self, store: Store, call: str, block: str
     ) -> None:
-        item, user = await given_item(store), await given_user(store)
+        rows = await given_rows(store)
         uow = store.unit_of_work()
         async with BLOCKS[block](uow):
             with pytest.raises(ReadOnly):
-                await WRITES[call](uow, item, user)
-            assert await uow.items.get(item.id) == item
+                await WRITES[call](uow, rows)
+            assert await uow.items.get(rows.item.id) == rows.item
 
     @pytest.mark.promise(6)
     @pytest.mark.parametrize("call", WRITES)
     async def test_every_method_that_writes_raises_in_a_reading_block_inside_a_writing_one(
         self, store: Store, call: str
     ) -> None:
-        item, user = await given_item(store), await given_user(store)
+        rows = await given_rows(store)
         async with store.unit_of_work() as uow:
             await add(uow, "ada")
             async with uow.reading():
                 with pytest.raises(ReadOnly):
-                    await WRITES[call](uow, item, user)
+                    await WRITES[call](uow, rows)
             await uow.commit()
         assert "ada" in await names(store)
 

@@ -1,17 +1,16 @@
 """What the repositories themselves promise (`steward.domain.repositories`)."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from ...domain.errors import ItemNotFound, UserNotFound
 from ...domain.items import ItemId, NewItem
-from ...domain.users import MAX_ID, NewUser, Owner, PasswordHash, Role, UserId
+from ...domain.users import NewUser, Owner, PasswordHash, Role, UserId
 from ..given import Store, given_item, given_user
 from .setting import Setting
-from .steps import add, new_item, new_user
-
-NOWHERE = [0, -1, 7_000_000, MAX_ID, MAX_ID + 1, -(2**63) - 1, 10**30]
+from .steps import NOWHERE, add, apart, new_item, new_user
 
 
 class Repositories(Setting):
@@ -38,6 +37,7 @@ class Repositories(Setting):
             for found in (
                 await uow.users.get(ada.id),
                 await uow.users.find("aDA"),
+                await uow.users.find_by_email("ADA@example.ORG"),
                 *await uow.users.page(limit=1),
             ):
                 assert found == ada
@@ -60,6 +60,8 @@ class Repositories(Setting):
             assert await uow.users.get(ada.id) == ada
             assert await uow.users.find("ada") is None
             assert await uow.users.find("LOVELACE") == ada
+            assert await uow.users.find_by_email("ada@example.org") is None
+            assert await uow.users.find_by_email("lovelace@example.org") == ada
 
     async def test_a_user_may_change_to_another_spelling_of_its_own_name(self, store: Store) -> None:
         ada = await given_user(store, username="ada")
@@ -186,4 +188,32 @@ class Repositories(Setting):
         async with store.unit_of_work() as uow:
             for nobody in ("", "nobody", "\0", "\ud800", "x" * 100_000, "' OR 1=1 --"):
                 assert await uow.users.find(nobody) is None
+                assert await uow.users.find_by_email(nobody) is None
             await uow.commit()
+
+    async def test_active_admins_are_locked_in_the_order_of_their_ids(self, store: Store) -> None:
+        await given_user(store)
+        admins = [(await given_user(store, role=Role.ADMIN)).id for _ in range(3)]
+        await given_user(store, role=Role.ADMIN, is_active=False)
+        async with store.unit_of_work() as uow:
+            assert await uow.users.lock_active_admins() == admins
+
+    async def test_an_admin_who_is_locked_is_not_changed_until_the_unit_has_ended(self, store: Store) -> None:
+        admin = await given_user(store, role=Role.ADMIN)
+
+        async def rename() -> None:
+            async with store.unit_of_work() as uow:
+                await uow.users.save(replace(admin, username="renamed"))
+                await uow.commit()
+
+        async with store.unit_of_work() as uow:
+            await uow.users.lock_active_admins()
+            renaming = apart(rename())
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+            assert (await uow.users.get(admin.id)).username == admin.username
+            assert not renaming.done()
+            await uow.commit()
+        await renaming
+        async with store.unit_of_work().reading() as uow:
+            assert (await uow.users.get(admin.id)).username == "renamed"

@@ -4,16 +4,38 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, TypeVar
 
+from ...domain.attempts import Counter, CounterKey
 from ...domain.items import Item, NewItem
-from ...domain.users import NewUser, User
+from ...domain.sessions import Client, Lifetimes, PresentedToken, Session, TokenHash, TokenPair
+from ...domain.users import MAX_ID, NewUser, User
+from ...service_layer.tokens import Tokens
 from ...service_layer.unit_of_work import UnitOfWork
-from ..given import Store
+from ..given import Store, given_item, given_user
 
 Result = TypeVar("Result")
-Call = Callable[[UnitOfWork, Item, User], Awaitable[object]]
+
+NOWHERE = [0, -1, 7_000_000, MAX_ID, MAX_ID + 1, -(2**63) - 1, 10**30]  # ids that nobody and nothing has
+LATER = datetime(2999, 1, 1, tzinfo=UTC)  # when nothing that the tests give a time to has run out, unless they say so
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One of each, for the methods of the repositories to work on; `user` owns no item."""
+
+    item: Item
+    user: User
+    session: Session
+    token: TokenHash
+    presented: PresentedToken
+    counter: Counter
+
+
+Call = Callable[[UnitOfWork, Rows], Awaitable[object]]
 
 
 def new_user(name: str) -> NewUser:
@@ -64,28 +86,68 @@ async def has_begun(task: "asyncio.Task[object]") -> None:
     assert not task.done()
 
 
+def new_tokens(at: datetime, lifetimes: Lifetimes | None = None) -> TokenPair:
+    return Tokens.draw().stored(lifetimes or Lifetimes(), at=at)
+
+
+def key_of(name: str) -> CounterKey:
+    return CounterKey(sha256(name.encode()).digest())
+
+
+async def given_rows(store: Store) -> Rows:
+    item, user = await given_item(store), await given_user(store)
+    async with store.unit_of_work() as uow:
+        tokens = new_tokens(uow.now)
+        session = await uow.sessions.add(user.id, Client(), tokens, at=uow.now)
+        presented = await uow.sessions.find(tokens.refresh)
+        (counter,) = await uow.attempts.count({key_of("counter"): LATER}, at=uow.now)
+        await uow.commit()
+    assert presented is not None
+    return Rows(item, user, session, tokens.refresh, presented, counter)
+
+
 READS: dict[str, Call] = {
-    "users.get": lambda uow, item, user: uow.users.get(user.id),
-    "users.find": lambda uow, item, user: uow.users.find(user.username),
-    "users.page": lambda uow, item, user: uow.users.page(limit=10),
-    "users.is_empty": lambda uow, item, user: uow.users.is_empty(),
-    "items.get": lambda uow, item, user: uow.items.get(item.id),
-    "items.get_with_owner": lambda uow, item, user: uow.items.get_with_owner(item.id),
-    "items.page": lambda uow, item, user: uow.items.page(limit=10),
-    "items.page_with_owner": lambda uow, item, user: uow.items.page_with_owner(limit=10),
+    "users.get": lambda uow, rows: uow.users.get(rows.user.id),
+    "users.find": lambda uow, rows: uow.users.find(rows.user.username),
+    "users.find_by_email": lambda uow, rows: uow.users.find_by_email(rows.user.email),
+    "users.page": lambda uow, rows: uow.users.page(limit=10),
+    "users.is_empty": lambda uow, rows: uow.users.is_empty(),
+    "items.get": lambda uow, rows: uow.items.get(rows.item.id),
+    "items.get_with_owner": lambda uow, rows: uow.items.get_with_owner(rows.item.id),
+    "items.page": lambda uow, rows: uow.items.page(limit=10),
+    "items.page_with_owner": lambda uow, rows: uow.items.page_with_owner(limit=10),
+    "sessions.find": lambda uow, rows: uow.sessions.find(rows.token),
+    "sessions.get": lambda uow, rows: uow.sessions.get(rows.session.id),
+    "sessions.list_of": lambda uow, rows: uow.sessions.list_of(rows.user.id, at=rows.session.created_at),
+    "attempts.find": lambda uow, rows: uow.attempts.find(rows.counter.key, at=rows.session.created_at),
 }
 WRITES: dict[str, Call] = {
-    "users.get for update": lambda uow, item, user: uow.users.get(user.id, for_update=True),
-    "users.add": lambda uow, item, user: uow.users.add(new_user("new"), at=user.created_at),
-    "users.add_many": lambda uow, item, user: uow.users.add_many([new_user("new")], at=user.created_at),
-    "users.save": lambda uow, item, user: uow.users.save(replace(user, username="other")),
-    "users.delete": lambda uow, item, user: uow.users.delete(user),
-    "items.add": lambda uow, item, user: uow.items.add(new_item(user), at=item.created_at),
-    "items.add_many": lambda uow, item, user: uow.items.add_many([new_item(user)], at=item.created_at),
-    "items.save": lambda uow, item, user: uow.items.save(replace(item, name="Lid")),
-    "items.delete": lambda uow, item, user: uow.items.delete(item),
-    "items.delete_all_of": lambda uow, item, user: uow.items.delete_all_of(item.owner_id),
-    "items.hand_over_all_of": lambda uow, item, user: uow.items.hand_over_all_of(
-        item.owner_id, to=user.id, at=item.created_at
+    "users.get for update": lambda uow, rows: uow.users.get(rows.user.id, for_update=True),
+    "users.lock_active_admins": lambda uow, rows: uow.users.lock_active_admins(),
+    "users.add": lambda uow, rows: uow.users.add(new_user("new"), at=rows.user.created_at),
+    "users.add_many": lambda uow, rows: uow.users.add_many([new_user("new")], at=rows.user.created_at),
+    "users.save": lambda uow, rows: uow.users.save(replace(rows.user, username="other")),
+    "users.delete": lambda uow, rows: uow.users.delete(rows.user),
+    "items.add": lambda uow, rows: uow.items.add(new_item(rows.user), at=rows.item.created_at),
+    "items.add_many": lambda uow, rows: uow.items.add_many([new_item(rows.user)], at=rows.item.created_at),
+    "items.save": lambda uow, rows: uow.items.save(replace(rows.item, name="Lid")),
+    "items.delete": lambda uow, rows: uow.items.delete(rows.item),
+    "items.delete_all_of": lambda uow, rows: uow.items.delete_all_of(rows.item.owner_id),
+    "items.hand_over_all_of": lambda uow, rows: uow.items.hand_over_all_of(
+        rows.item.owner_id, to=rows.user.id, at=rows.item.created_at
     ),
+    "sessions.add": lambda uow, rows: uow.sessions.add(
+        rows.user.id, Client(), new_tokens(rows.session.created_at), at=rows.session.created_at
+    ),
+    "sessions.rotate": lambda uow, rows: uow.sessions.rotate(
+        rows.presented, new_tokens(rows.session.created_at), at=rows.session.created_at
+    ),
+    "sessions.issue": lambda uow, rows: uow.sessions.issue(rows.presented, new_tokens(rows.session.created_at)),
+    "sessions.end": lambda uow, rows: uow.sessions.end(rows.session.id),
+    "sessions.end_all_of": lambda uow, rows: uow.sessions.end_all_of(rows.user.id),
+    "sessions.make_room": lambda uow, rows: uow.sessions.make_room(rows.user.id, keep=0, at=rows.session.created_at),
+    "attempts.count": lambda uow, rows: uow.attempts.count(
+        {rows.counter.key: rows.counter.resets_at}, at=rows.session.created_at
+    ),
+    "attempts.take_back": lambda uow, rows: uow.attempts.take_back([rows.counter]),
 }

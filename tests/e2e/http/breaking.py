@@ -2,7 +2,19 @@
 
 from tests.support.postgres import execute
 
-TABLES = ("users", "items")
+# What a database, told to fail, makes of a request.
+OF_ANY_STATEMENT = {
+    "53300": "overloaded",
+    "57P03": "database_unavailable",
+    "57014": "deadline_exceeded",
+    "42P01": "schema_out_of_date",
+    "P0001": "internal_error",
+}
+OF_WRITING = {"40001": "conflict", "53100": "storage_full"}
+
+TABLES = ("users", "items", "sessions", "tokens")
+# The check of a token reads a user, too.
+_READ_BY_ALL = ("users", "items")
 
 _FAIL = """
     CREATE FUNCTION fail() RETURNS boolean LANGUAGE plpgsql AS
@@ -15,6 +27,7 @@ _AT_ONCE = """
     CREATE VIEW {table} AS SELECT * FROM kept_{table} WHERE fail();
     CREATE TRIGGER fail BEFORE INSERT OR UPDATE OR DELETE ON kept_{table} EXECUTE FUNCTION fail_writing();
 """
+_AT_WRITES = "CREATE TRIGGER fail BEFORE INSERT OR UPDATE OR DELETE ON {table} EXECUTE FUNCTION fail_writing();"
 _AT_COMMIT = """
     CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE OR DELETE ON {table} DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION fail_writing();
@@ -23,20 +36,26 @@ _MEND_FUNCTIONS = "DROP FUNCTION fail_writing; DROP FUNCTION fail;"
 
 
 async def break_statements(url: str, state: str) -> None:
-    await execute(url, _FAIL.format(state=state), *(_AT_ONCE.format(table=table) for table in TABLES))
+    await execute(url, _FAIL.format(state=state), *(_AT_ONCE.format(table=table) for table in _READ_BY_ALL))
 
 
 async def mend_statements(url: str) -> None:
-    for table in TABLES:
+    for table in _READ_BY_ALL:
         await execute(
             url, f"DROP VIEW {table}; ALTER TABLE kept_{table} RENAME TO {table}; DROP TRIGGER fail ON {table}"
         )
     await execute(url, _MEND_FUNCTIONS)
 
 
+async def break_writes(url: str, state: str) -> None:
+    """Whoever asks is recognised: only then does it fail."""
+    await execute(url, _FAIL.format(state=state), *(_AT_WRITES.format(table=table) for table in TABLES))
+
+
 async def break_commits(url: str, state: str) -> None:
     await execute(url, _FAIL.format(state=state), *(_AT_COMMIT.format(table=table) for table in TABLES))
 
 
-async def mend_commits(url: str) -> None:
+async def mend_writes(url: str) -> None:
+    """Commits, too."""
     await execute(url, *(f"DROP TRIGGER fail ON {table}" for table in TABLES), _MEND_FUNCTIONS)

@@ -53,6 +53,7 @@ async def edge() -> AsyncIterator[Api]:
 def sqlite_server(sqlite_of_module: str) -> Iterator[StewardServer]:
     with StewardServer(sqlite_of_module, **PATIENT) as server:
         hold_to_the_contract(server.client)
+        server.sign_in()
         yield server
 
 
@@ -60,6 +61,7 @@ def sqlite_server(sqlite_of_module: str) -> Iterator[StewardServer]:
 def postgres_server(postgres_of_module: str) -> Iterator[StewardServer]:
     with StewardServer(postgres_of_module, **PATIENT) as server:
         hold_to_the_contract(server.client)
+        server.sign_in()
         yield server
 
 

@@ -1,49 +1,86 @@
 """A request for each operation that would succeed, so that a test can make just one thing wrong with it."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import httpx2
 
-from tests.support.http import Api
+from tests.support.http import PASSWORD, Api
+
+Headers = dict[str, str]
+NOBODY: Headers = {}
+
+WITH_BODY = ["register_user", "update_user", "change_password", "create_item", "update_item", "transfer_item"]
+WITH_FORM = ["issue_token"]
+WRITING = [*WITH_BODY, *WITH_FORM, "log_out", "end_session", "delete_user", "delete_item"]
+READING = ["list_sessions", "list_users", "get_user", "list_items_of_user", "list_items", "get_item", "get_readiness"]
+WITHOUT_DATABASE = ["get_liveness", "explain_problem"]
+EVERY = [*WRITING, *READING, *WITHOUT_DATABASE]
+# Who asks for these may be told that they are not who they say.
+BY_SOMEBODY = [each for each in EVERY if each not in {"issue_token", "get_readiness", *WITHOUT_DATABASE}]
+
+
+class Call(NamedTuple):
+    """A request with a JSON body, a form or neither; `by` is what the caller is recognised by: an admin if None."""
+
+    method: str
+    path: str
+    body: dict[str, Any] | None = None
+    form: dict[str, str] | None = None
+    by: Headers | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Two users; the first has an item."""
+    """Two users, members both. Ada has an item, and has signed in: `as_ada` is what she sends."""
 
     api: Api
     ada: dict[str, Any]
     bob: dict[str, Any]
     box: dict[str, Any]
+    as_ada: Headers = field(repr=False)
+    session: dict[str, Any]
 
-    def requests(self) -> dict[str, tuple[str, str, dict[str, Any] | None]]:
-        """Method, path and body, by operation id."""
-        user, item = f"/users/{self.ada['id']}", f"/items/{self.box['id']}"
-        new_user = {"username": f"new-{self.ada['id']}", "email": "new@example.org", "password": "swordfish 8"}
+    def calls(self) -> dict[str, Call]:
+        """By operation id. What is about the caller's own account is Ada's, so that the admin's stays as it is."""
+        user, item, as_ada = f"/users/{self.ada['id']}", f"/items/{self.box['id']}", self.as_ada
+        new_user = {"username": f"new-{self.ada['id']}", "email": "new@example.org", "password": PASSWORD}
+        credentials = {"grant_type": "password", "username": self.ada["username"], "password": PASSWORD}
+        new_password = {"current_password": PASSWORD, "new_password": "swordfish 9"}
         return {
-            "register_user": ("POST", "/users", new_user),
-            "list_users": ("GET", "/users", None),
-            "get_user": ("GET", user, None),
-            "update_user": ("PATCH", user, {"email": f"other-{self.ada['id']}@example.org"}),
-            "delete_user": ("DELETE", f"{user}?items=delete", None),
-            "list_items_of_user": ("GET", f"{user}/items", None),
-            "create_item": ("POST", "/items", {"owner_id": self.ada["id"], "name": "Lid"}),
-            "list_items": ("GET", "/items", None),
-            "get_item": ("GET", item, None),
-            "update_item": ("PATCH", item, {"name": "Case"}),
-            "delete_item": ("DELETE", item, None),
-            "transfer_item": ("POST", f"{item}/transfer", {"to": self.bob["username"]}),
-            "get_liveness": ("GET", "/livez", None),
-            "get_readiness": ("GET", "/readyz", None),
-            "explain_problem": ("GET", "/problems/conflict", None),
+            "issue_token": Call("POST", "/auth/token", form=credentials),
+            "log_out": Call("POST", "/auth/logout", by=as_ada),
+            "list_sessions": Call("GET", "/auth/sessions", by=as_ada),
+            "end_session": Call("DELETE", f"/auth/sessions/{self.session['id']}", by=as_ada),
+            "register_user": Call("POST", "/users", new_user),
+            "list_users": Call("GET", "/users"),
+            "get_user": Call("GET", user),
+            "update_user": Call("PATCH", user, {"email": f"other-{self.ada['id']}@example.org"}),
+            "change_password": Call("PUT", "/users/me/password", new_password, by=as_ada),
+            "delete_user": Call("DELETE", f"{user}?items=delete"),
+            "list_items_of_user": Call("GET", f"{user}/items"),
+            "create_item": Call("POST", "/items", {"owner_id": self.ada["id"], "name": "Lid"}),
+            "list_items": Call("GET", "/items"),
+            "get_item": Call("GET", item),
+            "update_item": Call("PATCH", item, {"name": "Case"}),
+            "delete_item": Call("DELETE", item),
+            "transfer_item": Call("POST", f"{item}/transfer", {"to": self.bob["username"]}),
+            "get_liveness": Call("GET", "/livez"),
+            "get_readiness": Call("GET", "/readyz"),
+            "explain_problem": Call("GET", "/problems/conflict"),
         }
 
     async def send(self, operation: str) -> httpx2.Response:
-        method, path, body = self.requests()[operation]
-        return await self.api.client.request(method, path, json=body)
+        return await self.send_call(self.calls()[operation])
+
+    async def send_call(self, call: Call) -> httpx2.Response:
+        method, path, body, form, by = call
+        client = self.api.client if by is None else self.api.anonymous
+        return await client.request(method, path, json=body, data=form, headers=by)
 
 
 async def scene_on(api: Api) -> Scene:
     ada = await api.user()
-    return Scene(api, ada, await api.user(), await api.item(ada["id"], quantity=3))
+    as_ada = await api.bearer(ada["id"])
+    (session,) = (await api.client.get("/auth/sessions", headers=as_ada)).json()["data"]
+    return Scene(api, ada, await api.user(), await api.item(ada["id"], quantity=3), as_ada, session)

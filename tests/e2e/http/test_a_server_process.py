@@ -17,7 +17,7 @@ from tests.support.http import hold_to_the_contract, problem_of
 from tests.support.postgres import PostgresServer
 from tests.support.steward_server import StewardServer
 
-from .breaking import break_commits, mend_commits
+from .breaking import break_commits, mend_writes
 
 SYSTEM = Actor.system()
 
@@ -37,10 +37,17 @@ async def connect(server: StewardServer) -> tuple[asyncio.StreamReader, asyncio.
     return await asyncio.open_connection(host, int(port))
 
 
-def post_item(name: str) -> bytes:
-    body = f'{{"owner_id":1,"name":"{name}"}}'
-    head = "POST /items HTTP/1.1\r\nHost: steward.test\r\nContent-Type: application/json\r\n"
-    return f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
+def head_of(server: StewardServer, request_line: str, *fields: str) -> bytes:
+    """As the admin, who has signed in."""
+    lines = [f"{request_line} HTTP/1.1", "Host: steward.test", *fields]
+    lines += [f"{name}: {value}" for name, value in server.credentials.items()]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def post_item(server: StewardServer, name: str, *fields: str) -> bytes:
+    body = f'{{"name":"{name}"}}'
+    fields = ("Content-Type: application/json", f"Content-Length: {len(body)}", *fields)
+    return head_of(server, "POST /items", *fields) + body.encode()
 
 
 @pytest.mark.parametrize(("state", "problem"), [("23505", 500), ("40001", 409), ("57P01", 503)])
@@ -52,7 +59,7 @@ async def test_a_commit_that_fails_is_no_201_and_stores_nothing(
         answer = client.post("/users", json=new_user(f"late-{problem}"))
         assert answer.status_code == problem
         assert answer.headers["Content-Type"] == "application/problem+json"
-    await mend_commits(postgres_of_module)
+    await mend_writes(postgres_of_module)
     assert postgres_server.client.post("/users", json=new_user(f"late-{problem}")).status_code == 201
 
 
@@ -60,9 +67,10 @@ async def test_a_commit_that_fails_is_no_201_and_stores_nothing(
 async def test_what_was_acknowledged_is_there_after_a_kill(server_url: str, round_: int) -> None:
     names = [f"box-{number}" for number in range(10)]
     with StewardServer(server_url) as server:
+        server.sign_in()
         connections = [await connect(server) for _ in names]
         for name, (_, writer) in zip(names, connections, strict=True):
-            writer.write(post_item(name))
+            writer.write(post_item(server, name))
         lines = [asyncio.create_task(reader.readline()) for reader, _ in connections]
         await asyncio.wait(lines, return_when=asyncio.FIRST_COMPLETED)
         server.kill()
@@ -103,7 +111,7 @@ async def test_of_two_who_sign_up_at_once_under_one_address_one_gets_it(server: 
 
 async def test_a_hundred_requests_at_once_are_answered(server: StewardServer) -> None:
     limits = httpx2.Limits(max_connections=100)
-    async with httpx2.AsyncClient(base_url=server.url, timeout=60, limits=limits) as client:
+    async with httpx2.AsyncClient(base_url=server.url, timeout=60, limits=limits, headers=server.credentials) as client:
         answers = await asyncio.gather(*(client.post("/users", json=new_user(f"crowd{n}")) for n in range(100)))
         assert {answer.status_code for answer in answers} == {201}
         made = {answer.json()["id"]: answer.json() for answer in answers}
@@ -136,9 +144,7 @@ def test_what_a_database_would_choke_on_is_the_clients_fault(
 
 async def test_head_leaves_the_body_out_and_the_connection_whole(server: StewardServer) -> None:
     reader, writer = await connect(server)
-    writer.write(
-        b"HEAD /users/1 HTTP/1.1\r\nHost: a\r\n\r\nGET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-    )
+    writer.write(head_of(server, "HEAD /users/1") + head_of(server, "GET /livez", "Connection: close"))
     head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     assert head.startswith(b"HTTP/1.1 200 OK")
@@ -157,22 +163,22 @@ def test_who_sends_too_much_is_told_so(server: StewardServer) -> None:
 
 async def test_a_body_announced_as_too_large_is_not_waited_for(server: StewardServer) -> None:
     reader, writer = await connect(server)
-    head = "POST /items HTTP/1.1\r\nHost: steward.test\r\nContent-Type: application/json\r\n"
-    writer.write(f"{head}Content-Length: 5000000\r\n\r\n".encode())
+    writer.write(head_of(server, "POST /items", "Content-Type: application/json", "Content-Length: 5000000"))
     assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
     writer.close()
 
 
 async def test_a_client_who_leaves_in_the_middle_is_no_error(server: StewardServer) -> None:
     before = len(server.errors)
-    for cut in (60, 120, len(post_item("left behind")) - 1):
+    whole = post_item(server, "left behind", "Connection: close")
+    for cut in (60, whole.index(b"\r\n\r\n") + 4, len(whole) - 1):
         _, writer = await connect(server)
-        writer.write(post_item("left behind")[:cut])
+        writer.write(whole[:cut])
         await writer.drain()
         writer.close()
         await writer.wait_closed()
     reader, writer = await connect(server)
-    writer.write(post_item("left behind").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    writer.write(whole)
     assert (await reader.readline()).startswith(b"HTTP/1.1 201")
     writer.close()
     names = [item["name"] for item in server.client.get("/items?limit=200").json()["data"]]
@@ -188,11 +194,11 @@ IN_TRANSACTION = """
 
 async def test_a_slow_reader_holds_no_transaction(postgres_server: StewardServer, postgres_of_module: str) -> None:
     for _ in range(20):
-        body = {"owner_id": 1, "name": "Box", "description": "x" * 10_000, "attributes": {"a": "y" * 15_000}}
+        body = {"name": "Box", "description": "x" * 10_000, "attributes": {"a": "y" * 15_000}}
         postgres_server.client.post("/items", json=body)
     readers = [await connect(postgres_server) for _ in range(20)]
     for _, writer in readers:
-        writer.write(b"GET /items?limit=200&expand=owner HTTP/1.1\r\nHost: steward.test\r\n\r\n")
+        writer.write(head_of(postgres_server, "GET /items?limit=200&expand=owner"))
     for reader, _ in readers:
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"  # and nothing more is read
     async with Database(postgres_of_module) as database, database.reader() as session:
@@ -211,6 +217,7 @@ async def test_while_the_database_is_away_the_answer_is_503_and_then_all_is_well
             await schema.upgrade(database)
         with StewardServer(url) as server:
             client = hold_to_the_contract(server.client)
+            server.sign_in()
             user = made(server, "ada")
             for how in (signal.SIGINT, signal.SIGQUIT):
                 postgres.stop(how=how, keep=True)

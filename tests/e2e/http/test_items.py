@@ -18,6 +18,18 @@ async def test_an_item_has_sensible_defaults(api: Api) -> None:
     assert (await api.client.get(made.headers["Location"])).json() == item
 
 
+async def test_an_item_is_its_makers_unless_an_admin_says_whose(api: Api) -> None:
+    ada, bob = await api.user(), await api.user()
+    as_ada = await api.bearer(ada["id"])
+    for body in ({"name": "Box"}, {"name": "Box", "owner_id": ada["id"]}):
+        made = await api.client.post("/items", json=body, headers=as_ada)
+        assert (made.status_code, made.json()["owner_id"]) == (201, ada["id"])
+    refused = await api.client.post("/items", json={"name": "Box", "owner_id": bob["id"]}, headers=as_ada)
+    assert problem_of(refused) == (403, "forbidden")
+    admins = (await api.client.post("/items", json={"name": "Box"})).json()
+    assert admins["owner_id"] == (await api.client.get("/users/me")).json()["id"]
+
+
 async def test_attributes_come_back_as_they_were_sent(api: Api) -> None:
     ada = await api.user()
     sent = '{"z":1,"a":{"ü":[1.0,1,true,null,-0.5,9007199254740991]},"":"","1":"𝄞\\u2028"}'
@@ -47,6 +59,16 @@ async def test_items_can_be_listed_by_owner(api: Api) -> None:
     assert (await api.client.get("/items")).json()["data"][:2] == [his, hers]
     assert (await api.client.get("/items", params={"owner_id": ada["id"]})).json()["data"] == [hers]
     assert (await api.client.get("/items", params={"owner_id": 4711})).json()["data"] == []
+
+
+async def test_who_is_no_admin_lists_what_is_theirs(api: Api) -> None:
+    ada, bob = await api.user(), await api.user()
+    hers, _ = await api.item(ada["id"]), await api.item(bob["id"])
+    as_ada = await api.bearer(ada["id"])
+    for path in ("/items", f"/items?owner_id={ada['id']}"):
+        assert (await api.client.get(path, headers=as_ada)).json()["data"] == [hers]
+    others = await api.client.get("/items", params={"owner_id": bob["id"]}, headers=as_ada)
+    assert problem_of(others) == (404, "user_not_found")
 
 
 @pytest.mark.parametrize(
@@ -101,9 +123,12 @@ async def test_a_deleted_item_is_gone(api: Api) -> None:
 async def test_all_of_an_item_moves_to_a_user(api: Api) -> None:
     ada, bob = await api.user(), await api.user()
     box = await api.item(ada["id"], quantity=3)
-    moved = (await api.client.post(f"/items/{box['id']}/transfer", json={"to": bob["username"].upper()})).json()
+    as_ada = await api.bearer(ada["id"])
+    body = {"to": bob["username"].upper()}
+    moved = (await api.client.post(f"/items/{box['id']}/transfer", json=body, headers=as_ada)).json()
     assert moved["item"] is None
     assert moved["received"] | {"updated_at": box["updated_at"]} == box | {"owner_id": bob["id"], "version": 2}
+    assert problem_of(await api.client.get(f"/items/{box['id']}", headers=as_ada)) == (404, "item_not_found")
 
 
 async def test_a_part_of_an_item_is_split_off(api: Api) -> None:
@@ -136,18 +161,19 @@ async def test_an_item_takes_up_another(api: Api) -> None:
         ({"to": {"item_id": 2**63}}, [("/to/item_id", "less_than_equal")]),
         ({"to": "", "quantity": 0}, [("/quantity", "greater_than_equal")]),
         ({"to": "bob", "quantity": None}, [("/quantity", "int_type")]),
+        ({"to": "a\0b"}, [("/to", "control_character")]),
+        ({"to": "\ud800"}, [("/to", "unpaired_surrogate")]),
+        ({"to": "x" * 257}, [("/to", "too_long")]),
     ],
 )
 async def test_a_transfer_names_one_recipient(edge: Api, body: dict[str, Any], faults: list[tuple[str, str]]) -> None:
-    assert faults_of(await edge.client.post("/items/1/transfer", json=body)) == faults
+    content, headers = json.dumps(body), {"Content-Type": "application/json"}
+    assert faults_of(await edge.client.post("/items/1/transfer", content=content, headers=headers)) == faults
 
 
-@pytest.mark.parametrize("name", ["nobody", "", "a\0b", "\ud800", "x" * 3000])
+@pytest.mark.parametrize("name", ["nobody", "", "a b", "x" * 256])
 async def test_whatever_is_no_username_is_an_unknown_recipient(edge: Api, name: str) -> None:
     box = await edge.item((await edge.user())["id"])
-    content = json.dumps({"to": name})
-    answer = await edge.client.post(
-        f"/items/{box['id']}/transfer", content=content, headers={"Content-Type": "application/json"}
-    )
+    answer = await edge.client.post(f"/items/{box['id']}/transfer", json={"to": name})
     assert faults_of(answer) == [("/to", "unknown_recipient")]
     assert problem_of(answer) == (422, "unknown_recipient")

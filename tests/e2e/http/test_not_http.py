@@ -2,11 +2,24 @@
 
 import asyncio
 import json
+import re
 
 import pytest
 from steward.entrypoints.http.problem_types import PROBLEM_TYPES
 
 from tests.support.steward_server import StewardServer
+
+
+async def send(server: StewardServer, sent: bytes) -> tuple[str, dict[str, str], bytes]:
+    """The status line, the headers, and the body of what comes back."""
+    host, port = server.url.removeprefix("http://").rsplit(":", 1)
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(sent)
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    status, *lines = head.decode().split("\r\n")
+    return status, {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}, body
 
 
 @pytest.mark.parametrize(
@@ -18,20 +31,63 @@ from tests.support.steward_server import StewardServer
     ],
 )
 async def test_what_is_not_http_is_answered_with_a_problem(sqlite_server: StewardServer, sent: bytes) -> None:
-    host, port = sqlite_server.url.removeprefix("http://").rsplit(":", 1)
-    reader, writer = await asyncio.open_connection(host, int(port))
-    writer.write(sent)
-    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-    writer.close()
-    await writer.wait_closed()
-
-    status, *lines = head.decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    status, headers, body = await send(sqlite_server, sent)
     problem = json.loads(body)
     assert status == "HTTP/1.1 400 Bad Request"
     assert headers["content-type"] == "application/problem+json"
     assert headers["content-length"] == str(len(body))
     assert headers["x-request-id"] == problem["request_id"]
-    assert headers["x-content-type-options"] == "nosniff"
     assert problem["code"] == "bad_request"
     assert problem["type"] == PROBLEM_TYPES["bad_request"].uri
+
+
+async def test_it_has_the_headers_of_every_other_problem(sqlite_server: StewardServer) -> None:
+    other = sqlite_server.client.get("/nope").headers
+    _, headers, _ = await send(sqlite_server, b"this is not HTTP\r\n\r\n")
+    assert headers.keys() == {*other.keys(), "connection"}
+    for name in other.keys() - {"date", "content-length", "x-request-id"}:
+        assert headers[name] == other[name]
+
+
+async def test_its_request_id_is_not_in_the_log_lines_of_other_connections(sqlite_server: StewardServer) -> None:
+    ids = {(await send(sqlite_server, b"this is not HTTP\r\n\r\n"))[1]["x-request-id"] for _ in range(3)}
+    sqlite_server.client.get("/livez")
+    logged = {found[1] for line in sqlite_server.errors if (found := re.search(r"\[(.+)\]: Invalid HTTP", line))}
+    assert logged == {"-"}
+    assert not ids & logged
+
+
+@pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
+async def test_a_request_says_once_where_it_goes(sqlite_server: StewardServer, hosts: bytes) -> None:
+    status, _, body = await send(sqlite_server, b"GET /livez HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert "Host" in json.loads(body)["detail"]
+
+
+async def test_of_an_old_version_it_need_not(sqlite_server: StewardServer) -> None:
+    status, _, _ = await send(sqlite_server, b"GET /livez HTTP/1.0\r\n\r\n")
+    assert status == "HTTP/1.1 200 OK"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\n" + b"X: aaaaaaaaaa\r\n" * 10_000 + b"\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 100_000,
+    ],
+    ids=["path", "header", "headers", "without an end"],
+)
+async def test_a_head_has_a_limit(sqlite_server: StewardServer, head: bytes) -> None:
+    status, headers, body = await send(sqlite_server, head)
+    assert status == "HTTP/1.1 431 Request Header Fields Too Large"
+    assert headers["connection"] == "close"
+    assert json.loads(body)["code"] == "head_too_large"
+
+
+async def test_a_large_body_does_not_count_as_a_head(sqlite_server: StewardServer) -> None:
+    first = b"POST /auth/token HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + b" " * 300_000
+    status, _, rest = await send(sqlite_server, first + b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    assert status == "HTTP/1.1 415 Unsupported Media Type"
+    assert b"HTTP/1.1 200 OK" in rest

@@ -9,10 +9,15 @@ from tests.support.http import Api
 
 # What the contract defines, and nothing else: a parameter of a provider must not become one of the API.
 PARAMETERS = {
+    "issue_token": set(),
+    "log_out": set(),
+    "list_sessions": set(),
+    "end_session": {"session_id"},
     "register_user": set(),
     "list_users": {"limit", "cursor"},
     "get_user": {"user_id"},
     "update_user": {"user_id"},
+    "change_password": set(),
     "delete_user": {"user_id", "items", "to"},
     "list_items_of_user": {"user_id", "limit", "cursor", "expand"},
     "create_item": set(),
@@ -94,11 +99,45 @@ async def test_every_code_has_a_page_that_explains_it(edge: Api) -> None:
         assert f"<code>{code}</code>" in answer.text
 
 
-async def test_a_patch_is_documented_under_both_names(edge: Api) -> None:
-    for method, _, operation in edge.document.operations():
-        kinds = set(operation.get("requestBody", {}).get("content", ()))
-        merge_patch = {"application/merge-patch+json"} if method == "PATCH" else set()
-        assert not kinds or kinds == {"application/json"} | merge_patch
+async def test_every_body_is_json_but_for_a_patch_by_two_names_and_the_form_of_sign_in(edge: Api) -> None:
+    for method, path, operation in edge.document.operations():
+        if "requestBody" not in operation:
+            continue
+        if path == "/auth/token":
+            expected = {"application/x-www-form-urlencoded"}
+        elif method == "PATCH":
+            expected = {"application/json", "application/merge-patch+json"}
+        else:
+            expected = {"application/json"}
+        assert operation["requestBody"]["content"].keys() == expected
+
+
+async def test_the_authorize_button_finds_the_form_of_sign_in(edge: Api) -> None:
+    schemes = edge.document.document["components"]["securitySchemes"]
+    assert schemes["OAuth2"]["flows"] == {
+        "password": {"tokenUrl": "/auth/token", "refreshUrl": "/auth/token", "scopes": {}}
+    }
+
+
+async def test_the_document_says_where_one_has_to_be_signed_in(edge: Api) -> None:
+    asked = {
+        operation["operationId"]: operation["security"]
+        for _, _, operation in edge.document.operations()
+        if "security" in operation
+    }
+    assert PARAMETERS.keys() - asked.keys() == {"issue_token", "get_liveness", "get_readiness", "explain_problem"}
+    assert asked.pop("register_user") == [{}, {"OAuth2": []}]
+    assert all(each == [{"OAuth2": []}] for each in asked.values())
+
+
+async def test_problems_and_tokens_are_documented_with_their_headers(edge: Api) -> None:
+    for _, _, operation in edge.document.operations():
+        for status, names in (("401", {"WWW-Authenticate"}), ("429", {"Retry-After", "RateLimit", "RateLimit-Policy"})):
+            response = operation["responses"].get(status, {"headers": names})
+            assert set(response["headers"]) == names
+    token = edge.document.operation("POST", "/auth/token")
+    assert token is not None
+    assert set(token["responses"]["200"]["headers"]) == {"Cache-Control"}
 
 
 async def test_numbers_have_their_exact_bounds(edge: Api) -> None:

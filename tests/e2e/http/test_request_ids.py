@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from starlette.types import Message
-from steward.entrypoints.http.dependencies import get_actor
+from steward.entrypoints.http.authentication import get_actor
 from steward.entrypoints.http.request_id import RequestIdFilter
 
 from tests.support.http import Api, problem_of, serving
@@ -138,7 +138,11 @@ async def test_a_client_who_leaves_in_the_middle_of_its_body_is_no_error(
         "path": "/items",
         "raw_path": b"/items",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"content-length", b"40")],
+        "headers": [
+            (b"authorization", edge.client.headers["Authorization"].encode()),
+            (b"content-type", b"application/json"),
+            (b"content-length", b"40"),
+        ],
     }
     await edge.app(scope, receive, send)
     assert answered == []

@@ -1,10 +1,12 @@
 """Requests, and applications, do not get in each other's way."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 import pytest
+from starlette.requests import Request
 from starlette.types import Message
 from steward.entrypoints.http.dependencies import get_unit_of_work
 from steward.service_layer.unit_of_work import UnitOfWork
@@ -14,18 +16,19 @@ from tests.support.http import Api, problem_of, serving
 from .operations import scene_on
 
 
-async def test_a_hundred_requests_at_once_have_a_hundred_units_of_work(api: Api) -> None:
+async def test_a_hundred_requests_at_once_have_a_hundred_units_of_work(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     scene = await scene_on(api)
     units: list[UnitOfWork] = []
 
-    async def seen_unit_of_work() -> UnitOfWork:
-        units.append(api.container.unit_of_work())
+    async def seen_unit_of_work(request: Request) -> UnitOfWork:
+        units.append(request.state.unit_of_work)
         return units[-1]
 
-    api.app.dependency_overrides[get_unit_of_work] = seen_unit_of_work
+    monkeypatch.setitem(api.app.dependency_overrides, get_unit_of_work, seen_unit_of_work)
     paths = [f"/users/{scene.ada['id']}", f"/users/{scene.bob['id']}"] * 50
     answers = await asyncio.gather(*(api.client.get(path) for path in paths))
-    api.app.dependency_overrides.clear()
     assert [answer.json() for answer in answers] == [scene.ada, scene.bob] * 50
     assert len({id(unit) for unit in units}) == 100
 
@@ -63,18 +66,23 @@ async def test_two_applications_in_one_process_do_not_see_each_others_data(api: 
     async with serving("sqlite+aiosqlite:///:memory:") as other:
         assert problem_of(await other.client.get(f"/users/{ada['id']}")) == (404, "user_not_found")
         theirs = [await other.user() for _ in range(3)]
-        assert [user["id"] for user in theirs] == [1, 2, 3]
+        assert [user["id"] for user in theirs] == [2, 3, 4]  # 1 is the admin
+        hers = await api.bearer(ada["id"])
+        assert problem_of(await other.client.get("/users/me", headers=hers)) == (401, "token_revoked")
         assert (await api.client.get(f"/users/{ada['id']}")).json() == ada
         names = {user["username"] for user in (await api.client.get("/users?limit=200")).json()["data"]}
         assert not names & {user["username"] for user in theirs}
 
 
 @pytest.mark.parametrize(
-    "operation", ["list_items", "get_item", "create_item", "update_item", "get_user", "list_users"]
+    "operation",
+    [
+        *("list_items", "get_item", "create_item", "update_item", "get_user", "list_users"),
+        *("issue_token", "list_sessions", "end_session"),
+    ],
 )
 async def test_the_connection_is_back_and_the_commit_done_before_the_answer_begins(api: Api, operation: str) -> None:
     scene = await scene_on(api)
-    method, path, body = scene.requests()[operation]
     checked_out: list[int] = []
 
     async def watched(scope: Any, receive: Any, send: Any) -> None:
@@ -85,9 +93,9 @@ async def test_the_connection_is_back_and_the_commit_done_before_the_answer_begi
         await api.app(scope, receive, watching_send)
 
     async with httpx2.AsyncClient(
-        transport=httpx2.ASGITransport(app=watched), base_url="http://steward.test"
+        transport=httpx2.ASGITransport(app=watched), base_url="http://steward.test", headers=api.client.headers
     ) as client:
-        assert (await client.request(method, path, json=body)).is_success
+        assert (await replace(scene, api=replace(api, client=client, anonymous=client)).send(operation)).is_success
     assert checked_out == [0, 0]
 
 

@@ -7,7 +7,7 @@ from tests.support.http import Api, faults_of, problem_of
 
 async def test_who_signs_up_is_shown_without_the_password(api: Api) -> None:
     body = {"username": "Ada.Lovelace", "email": "Ada@Example.org", "password": "swordfish 8"}
-    made = await api.client.post("/users", json=body)
+    made = await api.anonymous.post("/users", json=body)
     user = made.json()
     assert made.status_code == 201
     assert made.headers["Location"] == f"/users/{user['id']}"
@@ -120,6 +120,24 @@ async def test_the_items_of_nobody_are_not_found_and_those_of_a_user_without_any
     assert problem_of(await api.client.get("/users/4711/items")) == (404, "user_not_found")
 
 
-async def test_the_system_is_no_user(edge: Api) -> None:
-    for method, path in (("GET", "/users/me"), ("DELETE", "/users/me"), ("GET", "/users/me/items")):
-        assert problem_of(await edge.client.request(method, path)) == (404, "user_not_found")
+async def test_me_is_whoever_asks(api: Api) -> None:
+    ada = await api.user()
+    as_ada = await api.bearer(ada["id"])
+    box = await api.item(ada["id"])
+    assert (await api.client.get("/users/me", headers=as_ada)).json() == ada
+    assert (await api.client.get("/users/me/items", headers=as_ada)).json()["data"] == [box]
+    changed = await api.client.patch("/users/me", json={"email": "me@example.net"}, headers=as_ada)
+    assert (changed.json()["id"], changed.json()["email"]) == (ada["id"], "me@example.net")
+    assert (await api.client.delete("/users/me?items=delete", headers=as_ada)).status_code == 204
+    assert problem_of(await api.client.get(f"/users/{ada['id']}")) == (404, "user_not_found")
+
+
+async def test_the_last_admin_stays_one(edge: Api) -> None:
+    for answer in (
+        await edge.client.patch("/users/me", json={"role": "member"}),
+        await edge.client.patch("/users/me", json={"is_active": False}),
+        await edge.client.delete("/users/me"),
+    ):
+        assert problem_of(answer) == (409, "last_admin")
+    me = (await edge.client.get("/users/me")).json()
+    assert (me["role"], me["is_active"], me["version"]) == ("admin", True, 1)

@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
+from steward.adapters.clock import system_clock
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.adapters.memory import MemoryDatabase
+from steward.testing import Clock
 
 from tests.conftest import Postgres
 from tests.support.given import Store
@@ -51,6 +53,16 @@ async def store(kept_database: Database | None) -> AsyncIterator[Store]:
         return
     yield kept_database
     assert kept_database.checked_out() == 0, "a connection was left checked out"
+    kept_database.clock = system_clock
     async with kept_database.session() as session:
         await session.execute(text("DELETE FROM items"))
-        await session.execute(text("DELETE FROM users"))
+        await session.execute(text("DELETE FROM users"))  # sessions and tokens go along
+        await session.execute(text("DELETE FROM attempt_counters"))
+
+
+@pytest.fixture
+def clock(store: Store) -> Clock:
+    """The store's, standing still until the test moves it."""
+    clock = Clock()
+    store.clock = clock
+    return clock

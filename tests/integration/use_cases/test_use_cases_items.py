@@ -26,7 +26,7 @@ ABSENT = ItemId(10**9)
 ODD_ATTRIBUTES = {
     "z": 1,
     "a": [1.0, True, 1, -0.0, 5e-324, 1.7976931348623157e308, 0.1, 2**53 - 1, -(2**53) + 1],
-    "Ω": {"m": None, "b": "\x01\t\n\u2028\x7f🐘 \\ \"'", "": {}},
+    "Ω": {"m": None, "b": "\t\r\n\u2028\x80🐘 \\ \"'", "": {}},
     "10": [],
     "2": "numbers as names keep their places",
 }

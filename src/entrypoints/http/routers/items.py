@@ -9,10 +9,12 @@ from ....domain.actors import Actor
 from ....domain.errors import ItemNotFound
 from ....domain.items import ItemId
 from ....service_layer import items
+from ....service_layer.limited_transfers import transfer_within_limits
 from ....service_layer.retry import run
 from ....service_layer.unit_of_work import UnitOfWork
 from ..answers import JsonAnswer, item_answer, item_json, owned_item_json, transfer_json
-from ..dependencies import CurrentActor, CurrentUnitOfWork
+from ..authentication import CurrentActor
+from ..dependencies import CurrentLimits, CurrentUnitOfWork
 from ..documentation import answers, problems
 from ..fields import TextId
 from ..pages import Cursor, Limit, decode_cursor, page_answer
@@ -119,11 +121,19 @@ async def delete(item_id: TextId, uow: CurrentUnitOfWork, actor: CurrentActor) -
         "same_item",
         "insufficient_quantity",
         "quantity_overflow",
+        "rate_limited",
         writes=True,
         body=True,
     ),
 )
-async def transfer(item_id: TextId, body: TransferRequest, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
-    """To a user all of it moves the item itself, less splits it; into an item the quantity is added there."""
+async def transfer(
+    item_id: TextId, body: TransferRequest, uow: CurrentUnitOfWork, actor: CurrentActor, limits: CurrentLimits
+) -> Response:
+    """To a user all of it moves the item itself, less splits it; into an item the quantity is added there.
+
+    Transfers to users who are not there are limited.
+    """
     arguments = body.given() | {"to": body.recipient()}
-    return JsonAnswer(transfer_json(await run(uow, items.transfer_item, actor, item_id=ItemId(item_id), **arguments)))
+    return JsonAnswer(
+        transfer_json(await transfer_within_limits(uow, actor, limits=limits, item_id=ItemId(item_id), **arguments))
+    )

@@ -11,12 +11,14 @@ from ....domain.users import UserId
 from ....service_layer import users
 from ....service_layer.retry import run
 from ..answers import user_answer, user_json
-from ..dependencies import CurrentActor, CurrentHasher, CurrentUnitOfWork
+from ..authentication import CurrentActor, CurrentActorOrAnonymous
+from ..dependencies import CurrentAccounts, CurrentUnitOfWork
 from ..documentation import answers, problems
 from ..fields import TextId, UserIdOrMe
 from ..pages import Cursor, Limit, decode_cursor, page_answer
-from ..schemas import ItemPage, UserCreate, UserOut, UserPage, UserPatch
+from ..schemas import ItemPage, PasswordChange, UserCreate, UserOut, UserPage, UserPatch
 from ..strict_route import StrictRoute
+from ..where_from import client_of
 from .items import Expand, item_rows
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=StrictRoute)
@@ -28,14 +30,21 @@ router = APIRouter(prefix="/users", tags=["users"], route_class=StrictRoute)
     operation_id="register_user",
     summary="Sign up",
     responses=answers(UserOut, "The new user", status=201, headers=("Location", "ETag"))
-    | problems("username_taken", "email_taken", writes=True, body=True),
+    | problems("username_taken", "email_taken", "registration_closed", "rate_limited", writes=True, body=True),
 )
-async def register(body: UserCreate, uow: CurrentUnitOfWork, actor: CurrentActor, hasher: CurrentHasher) -> Response:
-    """Usernames and e-mail addresses are unique, whatever their case. If both are taken, the name is reported."""
-    given = body.given()
-    # Before the transaction: hashing takes long on purpose.
-    password_hash = await hasher.hash(given.pop("password"))
-    return user_answer(await run(uow, users.register_user, actor, **given, password_hash=password_hash), created=True)
+async def register(
+    body: UserCreate,
+    request: Request,
+    uow: CurrentUnitOfWork,
+    actor: CurrentActorOrAnonymous,
+    accounts: CurrentAccounts,
+) -> Response:
+    """Usernames and e-mail addresses are unique, whatever their case. If both are taken, the name is reported.
+
+    Where registration is closed, admins alone add users.
+    """
+    user = await accounts.sign_up(uow, actor, **body.given(), client=client_of(request))
+    return user_answer(user, created=True)
 
 
 @router.get(
@@ -67,11 +76,26 @@ async def get(user_id: UserIdOrMe, uow: CurrentUnitOfWork, actor: CurrentActor) 
     operation_id="update_user",
     summary="Change a user",
     responses=answers(UserOut, "The user afterwards", headers=("ETag",))
-    | problems("user_not_found", "forbidden", "username_taken", "email_taken", writes=True, body=True),
+    | problems("user_not_found", "forbidden", "username_taken", "email_taken", "last_admin", writes=True, body=True),
 )
 async def update(user_id: UserIdOrMe, body: UserPatch, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     """A merge patch (RFC 7396): absent members stay as they are. One that changes nothing keeps the version."""
     return user_answer(await run(uow, users.update_user, actor, user_id=_named(user_id, actor), **body.given()))
+
+
+@router.put(
+    "/me/password",
+    status_code=204,
+    operation_id="change_password",
+    summary="Change your password",
+    response_description="Every other session of yours has ended",
+    responses=problems("rate_limited", writes=True, body=True),
+)
+async def change_password(
+    body: PasswordChange, uow: CurrentUnitOfWork, actor: CurrentActor, accounts: CurrentAccounts
+) -> Response:
+    await accounts.change_password(uow, actor, **body.given())
+    return Response(status_code=204)
 
 
 @router.delete(
@@ -80,7 +104,7 @@ async def update(user_id: UserIdOrMe, body: UserPatch, uow: CurrentUnitOfWork, a
     operation_id="delete_user",
     summary="Delete a user",
     response_description="The user is gone",
-    responses=problems("user_not_found", "user_owns_items", "unknown_recipient", writes=True),
+    responses=problems("user_not_found", "user_owns_items", "unknown_recipient", "last_admin", writes=True),
 )
 async def delete(
     user_id: UserIdOrMe,

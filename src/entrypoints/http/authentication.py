@@ -1,0 +1,89 @@
+"""Who is asking: the bearer token of a request (RFC 6750) becomes an actor.
+
+What the database says of it holds for this request alone. A request that reads does so in the same checkout, right
+after; one that writes begins its transaction afterwards.
+"""
+
+import inspect
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from enum import Enum, auto
+from typing import Annotated, Any, get_args
+
+from fastapi import Depends
+from fastapi.params import Depends as Dependency
+from starlette.requests import Request
+
+from ...bootstrap import Container
+from ...domain.actors import Actor
+from ...domain.errors import NotAuthenticated
+from ...service_layer.sessions import authenticate
+
+SCHEME = "OAuth2"  # its name in the OpenAPI document
+
+
+class SignIn(Enum):
+    """Whether a route wants its caller to have signed in."""
+
+    REQUIRED = auto()
+    OPTIONAL = auto()
+
+
+async def get_actor(request: Request) -> Actor:
+    actor: Actor = request.state.actor
+    return actor
+
+
+async def get_actor_or_anonymous(request: Request) -> Actor:
+    return await get_actor(request)
+
+
+# A route says by the one of these that it takes what it wants; `StrictRoute` sees to it before anything else.
+CurrentActor = Annotated[Actor, Depends(get_actor)]
+CurrentActorOrAnonymous = Annotated[Actor, Depends(get_actor_or_anonymous)]
+
+_WANTED: dict[Any, SignIn] = {get_actor: SignIn.REQUIRED, get_actor_or_anonymous: SignIn.OPTIONAL}
+
+
+def sign_in_wanted(endpoint: Callable[..., Any]) -> SignIn | None:
+    """None for a route that does not ask who is calling."""
+    for parameter in inspect.signature(endpoint, eval_str=True).parameters.values():
+        for mark in get_args(parameter.annotation)[1:]:
+            if isinstance(mark, Dependency) and mark.dependency in _WANTED:
+                return _WANTED[mark.dependency]
+    return None
+
+
+@asynccontextmanager
+async def identified(request: Request, wanted: SignIn) -> AsyncIterator[None]:
+    """Inside, `request.state` holds the actor and the unit of work. Raises `NotAuthenticated`.
+
+    A GET is inside a reading block that its use case joins, so that both are two statements on one connection; other
+    requests hold nothing while their body is read and checked.
+    """
+    container: Container = request.app.state.container
+    token = _access_token(request)
+    request.state.unit_of_work = uow = container.unit_of_work()
+    if token is None:
+        if wanted is SignIn.REQUIRED:
+            raise NotAuthenticated
+        request.state.actor = Actor.anonymous()
+        yield
+    elif request.method == "GET":
+        async with uow.reading():
+            request.state.actor = await authenticate(uow, access_token=token)
+            yield
+    else:
+        request.state.actor = await authenticate(uow, access_token=token)
+        yield
+
+
+def _access_token(request: Request) -> str | None:
+    """None if nothing is sent. What is sent and cannot be used is refused, never taken for nothing."""
+    given = request.headers.getlist("authorization")
+    if not given:
+        return None
+    scheme, _, token = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer":
+        raise NotAuthenticated("Send one access token: `Authorization: Bearer …`")
+    return token.strip(" ")

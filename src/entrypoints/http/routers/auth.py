@@ -1,0 +1,137 @@
+"""`/auth`: signing in, and what came of it."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from ....domain.actors import Actor
+from ....domain.sessions import SessionId
+from ....domain.text import check_characters
+from ....service_layer import sessions
+from ....service_layer.retry import run
+from ....service_layer.tokens import Tokens
+from ..answers import JsonAnswer, session_json
+from ..authentication import CurrentActor
+from ..dependencies import CurrentAccounts, CurrentUnitOfWork
+from ..documentation import answers, problems
+from ..fields import TextId
+from ..form_body import FORM, missing, read_form
+from ..problems import HttpProblem
+from ..schemas import SessionList, TokenOut
+from ..strict_route import StrictRoute
+from ..where_from import client_of
+
+_LONGEST = 1024  # characters of a field: more than any name, password or token has
+
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
+
+_FORM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["grant_type"],
+    "properties": {
+        "grant_type": {"type": "string", "enum": ["password", "refresh_token"]},
+        "username": {
+            "type": "string",
+            "description": "The username or the e-mail address",
+            "examples": ["ada"],
+        },
+        "password": {"type": "string", "format": "password", "examples": ["correct horse battery staple"]},
+        "refresh_token": {"type": "string"},
+    },
+    "examples": [{"grant_type": "password", "username": "ada", "password": "correct horse battery staple"}],
+}
+
+
+@router.post(
+    "/token",
+    operation_id="issue_token",
+    summary="Sign in, or refresh",
+    responses=answers(TokenOut, "A new pair of tokens", headers=("Cache-Control",))
+    | problems(
+        "invalid_credentials",
+        "unsupported_grant_type",
+        "malformed_form",
+        "body_too_large",
+        "unsupported_media_type",
+        "rate_limited",
+        writes=True,
+    ),
+    openapi_extra={"requestBody": {"required": True, "content": {FORM: {"schema": _FORM_SCHEMA}}}},
+)
+async def issue_token(request: Request, uow: CurrentUnitOfWork, accounts: CurrentAccounts) -> Response:
+    """RFC 6749: the grants `password` (section 4.3) and `refresh_token` (section 6); unknown fields are ignored.
+
+    A refresh token is exchanged once. Its answer may get lost, so it may be sent again for a moment, as long as the one
+    that came of it has not been used; any other reuse ends the session.
+    """
+    form = await read_form(request, request.app.state.container.settings().max_body_size)
+    grant = form.get("grant_type")
+    if grant == "password":
+        username, password = _fields(form, "username", "password")
+        tokens = await accounts.sign_in(
+            uow, Actor.anonymous(), username=username, password=password, client=client_of(request)
+        )
+    elif grant == "refresh_token":
+        (refresh_token,) = _fields(form, "refresh_token")
+        tokens = await accounts.refresh(uow, Actor.anonymous(), refresh_token=refresh_token)
+    elif grant is None:
+        raise missing("grant_type")
+    else:
+        raise HttpProblem("unsupported_grant_type", "The grants are `password` and `refresh_token`")
+    return _token_answer(tokens, int(accounts.lifetimes.access.total_seconds()))
+
+
+def _fields(form: dict[str, str], *names: str) -> list[str]:
+    absent = [name for name in names if name not in form]
+    if absent:
+        raise missing(*absent)
+    return [check_characters(name, form[name]) for name in names]
+
+
+def _token_answer(tokens: Tokens, expires_in: int) -> Response:
+    content = {
+        "access_token": tokens.access,
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+        "refresh_token": tokens.refresh,
+    }
+    return JsonAnswer(content, headers={"Cache-Control": "no-store"})
+
+
+@router.post(
+    "/logout",
+    status_code=204,
+    operation_id="log_out",
+    summary="End this session",
+    response_description="Its tokens are worth nothing any more",
+    responses=problems(writes=True),
+)
+async def log_out(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+    assert actor.session_id is not None
+    await run(uow, sessions.end_session, actor, session_id=actor.session_id)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/sessions",
+    operation_id="list_sessions",
+    summary="List your sessions",
+    responses=answers(SessionList, "Those that have not expired, the newest first") | problems(),
+)
+async def list_all(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+    found = await run(uow, sessions.list_sessions, actor)
+    return JsonAnswer({"data": [session_json(session, current=session.id == actor.session_id) for session in found]})
+
+
+@router.delete(
+    "/sessions/{session_id}",
+    status_code=204,
+    operation_id="end_session",
+    summary="End one of your sessions",
+    response_description="Its tokens are worth nothing any more",
+    responses=problems("session_not_found", writes=True),
+)
+async def end(session_id: TextId, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+    await run(uow, sessions.end_session, actor, session_id=SessionId(session_id))
+    return Response(status_code=204)

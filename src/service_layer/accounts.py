@@ -1,0 +1,127 @@
+"""Signing up, signing in, and changing a password.
+
+None of these is one transaction: an attempt is counted and committed before it is made, and hashing, slow on purpose,
+stands between the blocks. So they take a unit of work that is not open, and go through `run` themselves.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ..domain.actors import Actor
+from ..domain.attempts import Counter
+from ..domain.errors import InvalidCredentials, InvalidValue, NotAuthenticated, Overloaded, RegistrationClosed
+from ..domain.sessions import Client, Lifetimes
+from ..domain.text import check_text
+from ..domain.users import NewUser, User
+from .hashing import Hasher, check_password
+from .limits import Attempt, Limits, count_attempts, take_back_attempts
+from .retry import run
+from .sessions import begin_session, refresh_session
+from .tokens import Tokens
+from .unit_of_work import UnitOfWork
+from .users import register_user, set_password
+
+# An e-mail address, as long as `check_email` takes one. To fold longer text would keep the server busy: Unicode's
+# normalisation takes quadratic time for a run of combining marks.
+_LONGEST_NAME = 3 * 254
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """`open_to_all`: anybody may sign up, not admins alone."""
+
+    hasher: Hasher
+    limits: Limits
+    lifetimes: Lifetimes
+    open_to_all: bool
+
+    async def sign_up(
+        self, uow: UnitOfWork, actor: Actor, *, username: str, email: str, password: str, client: Client
+    ) -> User:
+        """Register a user. Admins are not limited; of others, each attempt counts, because its answer tells whether
+        the name is taken.
+
+        Raises `InvalidValue`, `UsernameTaken`, `EmailTaken`, `RegistrationClosed`, `RateLimited`, `Overloaded`.
+        """
+        if not (self.open_to_all or actor.is_admin):
+            raise RegistrationClosed
+        NewUser.of(username=username, email=email)
+        check_password(password)
+        async with self._counted(uow, actor, [] if actor.is_admin else self.limits.sign_up(client.address)):
+            password_hash = await self.hasher.hash(password)
+        return await run(
+            uow,
+            register_user,
+            actor,
+            username=username,
+            email=email,
+            password_hash=password_hash,
+            open_to_all=self.open_to_all,
+        )
+
+    async def sign_in(self, uow: UnitOfWork, actor: Actor, *, username: str, password: str, client: Client) -> Tokens:
+        """Begin a session. `username` may be the e-mail address, too.
+
+        Raises `InvalidCredentials`, the same and at the same cost whether the user is unknown, not active, or has
+        another password; `InvalidValue` for a name that is too long for anybody's; `RateLimited`; and `Overloaded`.
+        """
+        user = await _find(uow, check_text("username", username, least=0, most=_LONGEST_NAME))
+        attempts = self.limits.sign_in(username if user is None else user.username, client.address)
+        async with self._counted(uow, actor, attempts) as counted:
+            verified = await self.hasher.verify(password, None if user is None else user.password_hash)
+        if user is None or not user.is_active or not verified.matches:
+            raise InvalidCredentials
+        tokens = Tokens.draw()
+        await run(
+            uow,
+            begin_session,
+            actor,
+            user=user,
+            tokens=tokens,
+            lifetimes=self.lifetimes,
+            client=client,
+            rehashed=verified.updated,
+            counted=counted,
+        )
+        return tokens
+
+    async def refresh(self, uow: UnitOfWork, actor: Actor, *, refresh_token: str) -> Tokens:
+        """As `refresh_session`."""
+        tokens = Tokens.draw()
+        await run(uow, refresh_session, actor, refresh_token=refresh_token, tokens=tokens, lifetimes=self.lifetimes)
+        return tokens
+
+    async def change_password(self, uow: UnitOfWork, actor: Actor, *, current_password: str, new_password: str) -> None:
+        """The actor's own; every other session ends. Raises `InvalidValue`, `RateLimited`, `Overloaded`."""
+        if actor.user_id is None:
+            raise NotAuthenticated
+        check_password(new_password)
+        async with uow.reading():
+            user = await uow.users.get(actor.user_id)
+        async with self._counted(uow, actor, self.limits.password(user.id)) as counted:
+            if not (await self.hasher.verify(current_password, user.password_hash)).matches:
+                raise InvalidValue("current_password", "wrong_password", "This is not your password")
+            new = await self.hasher.hash(new_password)
+        await run(
+            uow, set_password, actor, user_id=user.id, password_hash=new, instead_of=user.password_hash, counted=counted
+        )
+
+    @asynccontextmanager
+    async def _counted(
+        self, uow: UnitOfWork, actor: Actor, attempts: Sequence[Attempt]
+    ) -> AsyncIterator[Sequence[Counter]]:
+        """Counts before the block is entered. An attempt that could not be made, because too many passwords were
+        waiting to be hashed, counts for nothing."""
+        counted = await run(uow, count_attempts, actor, attempts=attempts)
+        try:
+            yield counted
+        except Overloaded:
+            await run(uow, take_back_attempts, actor, counted=counted)
+            raise
+
+
+async def _find(uow: UnitOfWork, name: str) -> User | None:
+    """No username has an `@` in it."""
+    async with uow.reading():
+        return await (uow.users.find_by_email(name) if "@" in name else uow.users.find(name))

@@ -1,0 +1,145 @@
+"""What can be done with sessions. How one is begun with a password stands in `sign_in`."""
+
+from collections.abc import Sequence
+
+from ..domain.actors import Actor
+from ..domain.attempts import Counter
+from ..domain.errors import (
+    InvalidCredentials,
+    NotAuthenticated,
+    SessionNotFound,
+    TokenExpired,
+    TokenRevoked,
+    UserNotFound,
+)
+from ..domain.sessions import MOST_OF_A_USER, Client, Lifetimes, Session, SessionId, TokenHash, TokenKind
+from ..domain.users import PasswordHash, User, UserId
+from .tokens import Tokens, hash_of
+from .unit_of_work import UnitOfWork
+
+
+async def authenticate(uow: UnitOfWork, *, access_token: str) -> Actor:
+    """On whose behalf the bearer of this token acts: what the database says now, in one statement.
+
+    Raises `NotAuthenticated` for what is no access token (the database is not asked), `TokenExpired`, and
+    `TokenRevoked` if it is unknown, or its user is not active.
+    """
+    token = hash_of(access_token, TokenKind.ACCESS)
+    if token is None:
+        raise NotAuthenticated("This is not an access token: sign in to get one")
+    async with uow.reading():
+        presented = await uow.sessions.find(token)
+        now = uow.now
+    if presented is None or presented.kind is not TokenKind.ACCESS or not presented.is_active:
+        raise TokenRevoked
+    if presented.expires_at <= now:
+        raise TokenExpired
+    return Actor(presented.user_id, presented.role, presented.session_id)
+
+
+async def begin_session(
+    uow: UnitOfWork,
+    actor: Actor,
+    *,
+    user: User,
+    tokens: Tokens,
+    lifetimes: Lifetimes,
+    client: Client,
+    rehashed: PasswordHash | None = None,
+    counted: Sequence[Counter] = (),
+) -> Session:
+    """For a `user` whose password has been verified as it was read; what was `counted` for that is taken back.
+
+    Raises `InvalidCredentials` if the user is gone since, or not active, or has another password.
+    """
+    async with uow:
+        try:
+            # Holds off whoever would change the password: they end the sessions that are there when they commit.
+            now = await uow.users.get(user.id, for_update=True)
+        except UserNotFound:
+            raise InvalidCredentials from None
+        if not now.is_active or now.password_hash != user.password_hash:
+            raise InvalidCredentials
+        if rehashed is not None and now.change(at=uow.now, password_hash=rehashed):
+            await uow.users.save(now)
+        await uow.sessions.make_room(user.id, keep=MOST_OF_A_USER - 1, at=uow.now)
+        session = await uow.sessions.add(user.id, client, tokens.stored(lifetimes, at=uow.now), at=uow.now)
+        await uow.attempts.take_back(counted)
+        await uow.commit()
+    return session
+
+
+async def refresh_session(
+    uow: UnitOfWork, actor: Actor, *, refresh_token: str, tokens: Tokens, lifetimes: Lifetimes
+) -> None:
+    """Exchange a refresh token for `tokens`. Whoever has it needs nothing else: the actor is not asked for.
+
+    Raises `InvalidCredentials`. If it does so because the token had been exchanged before, the whole family has been
+    ended (RFC 9700 section 4.14.2), and that is committed.
+    """
+    presented_hash = hash_of(refresh_token, TokenKind.REFRESH)
+    if presented_hash is None:
+        raise InvalidCredentials
+    async with uow:
+        reused = not await _exchange(uow, presented_hash, tokens, lifetimes)
+        await uow.commit()
+    if reused:
+        raise InvalidCredentials
+
+
+async def _exchange(uow: UnitOfWork, presented_hash: TokenHash, tokens: Tokens, lifetimes: Lifetimes) -> bool:
+    """False if the family had to be ended."""
+    presented = await uow.sessions.find(presented_hash)
+    if presented is None or presented.kind is not TokenKind.REFRESH or not presented.is_active:
+        raise InvalidCredentials
+    if presented.expires_at <= uow.now:
+        raise InvalidCredentials
+    pair = tokens.stored(lifetimes, at=uow.now)
+    if presented.is_current:
+        await uow.sessions.rotate(presented, pair, at=uow.now)
+    elif presented.is_in_grace(lifetimes.grace, at=uow.now):
+        await uow.sessions.issue(presented, pair)
+    else:
+        await uow.sessions.end(presented.session_id)
+        return False
+    return True
+
+
+async def list_sessions(uow: UnitOfWork, actor: Actor, *, user_id: UserId | None = None) -> list[Session]:
+    """The actor's own, the newest first. The system names whose.
+
+    Raises `NotAuthenticated`, and `UserNotFound` for sessions that are not the actor's to see.
+    """
+    actor.require_signed_in()
+    user_id = actor.user_id if user_id is None else user_id
+    if user_id is None:
+        raise UserNotFound("None")
+    if not _is_own(actor, user_id):
+        raise UserNotFound(user_id)
+    async with uow.reading():
+        return await uow.sessions.list_of(user_id, at=uow.now)
+
+
+async def end_session(uow: UnitOfWork, actor: Actor, *, session_id: SessionId) -> None:
+    """Its tokens are worth nothing from the next request on. Raises `SessionNotFound`, also for another's."""
+    async with uow:
+        session = await uow.sessions.get(session_id)
+        if not _is_own(actor, session.user_id) or not await uow.sessions.end(session_id):
+            raise SessionNotFound(session_id)
+        await uow.commit()
+
+
+async def end_sessions_of(uow: UnitOfWork, actor: Actor, *, user_id: UserId) -> int:
+    """End all of them but the one in which the actor asks, and return how many there were. Raises `UserNotFound`."""
+    if not _is_own(actor, user_id):
+        raise UserNotFound(user_id)
+    async with uow:
+        await uow.users.get(user_id)
+        ended = await uow.sessions.end_all_of(user_id, but=actor.session_id)
+        await uow.commit()
+    return ended
+
+
+def _is_own(actor: Actor, user_id: UserId) -> bool:
+    """Sessions are nobody's business but their user's: an admin deactivates the account."""
+    return actor.is_system or actor.user_id == user_id

@@ -1,0 +1,81 @@
+"""What it costs to ask who is calling: one statement, and no connection of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from steward.adapters.database.database import Database
+
+from tests.e2e.http.callers import Scene, answer_of, given_scene, send
+from tests.e2e.http.matrix import CLOSED, MATRIX, Row
+from tests.support.http import Api
+from tests.support.statements import Cost, counted
+
+# Of the owner, and served.
+MINE = [row for row in MATRIX if row.asks_for_token and row.owner.startswith("2") and row.note != CLOSED]
+READS = [pytest.param(row, id=row.name) for row in MINE if row.method == "GET"]
+# A change of password has units of its own around the verification of the old one.
+WRITES = [pytest.param(row, id=row.name) for row in MINE if row.method != "GET" and row.operation != "change_password"]
+
+
+@contextmanager
+def checkouts(database: Database) -> Iterator[list[None]]:
+    """One entry for each connection that is taken from a pool."""
+    taken: list[None] = []
+
+    def took(*_: Any) -> None:
+        taken.append(None)
+
+    pools = [engine.sync_engine.pool for engine in database.engines.pools]
+    for pool in pools:
+        event.listen(pool, "checkout", took)
+    try:
+        yield taken
+    finally:
+        for pool in pools:
+            event.remove(pool, "checkout", took)
+
+
+async def cost_of(api: Api, row: Row, scene: Scene, headers: dict[str, str]) -> tuple[Cost, int]:
+    """With the number of connections."""
+    with counted(api.database) as cost, checkouts(api.database) as taken:
+        answer = await send(api, row, scene, headers)
+    assert answer_of(answer) == row.owner
+    return cost, len(taken)
+
+
+@pytest.mark.parametrize("row", READS)
+async def test_a_read_is_two_statements_on_one_connection_without_a_transaction(api: Api, row: Row) -> None:
+    cost, connections = await cost_of(api, row, *await given_scene(api, "owner"))
+    assert cost.shape == ["SELECT", "SELECT"]
+    assert "tokens" in cost.sent[0]
+    assert connections == 1
+
+
+@pytest.mark.parametrize("row", WRITES)
+async def test_a_write_is_the_check_and_then_one_transaction(api: Api, row: Row) -> None:
+    cost, _ = await cost_of(api, row, *await given_scene(api, "owner"))
+    assert cost.shape[:2] == ["SELECT", "BEGIN"]
+    assert "tokens" in cost.sent[0]
+    assert cost.shape[-1] == "COMMIT"
+    assert cost.shape.count("BEGIN") == cost.shape.count("COMMIT") == 1
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in MINE])
+async def test_a_bad_token_costs_one_statement(api: Api, row: Row) -> None:
+    scene, headers = await given_scene(api, "logged out")
+    with counted(api.database) as cost, checkouts(api.database) as taken:
+        await send(api, row, scene, headers)
+    assert cost.shape == ["SELECT"]
+    assert len(taken) == 1
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in MINE])
+async def test_what_cannot_be_a_token_costs_nothing(api: Api, row: Row) -> None:
+    scene, _ = await given_scene(api, "owner")
+    with counted(api.database) as cost, checkouts(api.database) as taken:
+        await send(api, row, scene, {"Authorization": "Bearer rubbish"})
+    assert cost.sent == []
+    assert taken == []

@@ -1,0 +1,41 @@
+"""What the tests of sessions do again and again."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextvars import Context
+from datetime import timedelta
+from typing import Any
+
+from steward.domain.actors import Actor
+from steward.domain.sessions import Lifetimes
+from steward.service_layer.retry import run
+from steward.service_layer.sessions import authenticate, refresh_session
+from steward.service_layer.tokens import Tokens
+
+from tests.support.given import Store
+
+GRACE = timedelta(seconds=10)
+
+
+async def who_is(store: Store, tokens: Tokens) -> Actor:
+    return await authenticate(store.unit_of_work(), access_token=tokens.access)
+
+
+async def refreshed(store: Store, tokens: Tokens, *, grace: timedelta = GRACE) -> Tokens:
+    """What the refresh token was exchanged for."""
+    new = Tokens.draw()
+    await run(
+        store.unit_of_work(),
+        refresh_session,
+        Actor.anonymous(),
+        refresh_token=tokens.refresh,
+        tokens=new,
+        lifetimes=Lifetimes(grace=grace),
+    )
+    return new
+
+
+async def outcomes(*attempts: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Of each its result or its error, all having run at the same time, each as a request of its own."""
+    tasks = [asyncio.create_task(attempt, context=Context()) for attempt in attempts]
+    return await asyncio.gather(*tasks, return_exceptions=True)

@@ -13,7 +13,7 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test scale bench-login check format lock clean
+.PHONY: help run test scale fuzz bench-login check format lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -27,6 +27,9 @@ test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real Pos
 
 scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
 	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py
+
+fuzz: $(VENV)/dev.done ## Send tens of thousands of generated requests, on SQLite and on PostgreSQL
+	@STEWARD_TEST_EXAMPLES=$${STEWARD_TEST_EXAMPLES:-250} $(BIN)/python -m pytest -n 2 -rP tests/e2e/hostile
 
 bench-login: $(VENV)/dev.done ## Whether the time of a refused sign-in tells why: fails beyond 10 %
 	@$(BIN)/python benchmarks/login.py
@@ -49,7 +52,7 @@ lock: ## Renew requirements.lock and requirements-dev.lock (needs uv)
 	done
 
 clean: ## Remove what the targets above made, except the data under var/
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .import_linter_cache
 
 $(BIN)/python:
 	@echo "Making $(VENV) ..."

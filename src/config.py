@@ -12,6 +12,8 @@ from .domain.errors import InvalidValue
 from .domain.users import check_email, check_username
 from .service_layer.hashing import check_password
 
+_LONGEST_TTL = 10 * 365 * 24 * 3600  # ten years, in seconds: far beyond, a time would fall out of the calendar
+
 
 class ConfigurationError(Exception):
     """Every fault of the configuration, reported at once; the message holds no secret."""
@@ -69,18 +71,19 @@ class Settings(BaseSettings):
     hash_threads: int = Field(default=2, ge=1, le=64)
     # How many passwords may wait for a thread before the next one is refused with 503.
     hash_queue: int = Field(default=64, ge=0)
-    # What the keys of counters and the signatures of cursors are made with, alike in all processes on one database: 32
-    # characters at least. Without one a SQLite database gets a file beside it; PostgreSQL deployments have to say.
+    # What the keys of counters are made with (HMAC), the same in all processes on one database: 32 characters at least.
+    # Without one a SQLite database gets a file beside it; PostgreSQL deployments have to give one.
     secret_key_file: Path | None = None
     secret_key: SecretStr | None = None
     # Closed, only admins add users.
     registration: Literal["open", "closed"] = "open"
     # Every request asks the database, so this is not for revocation but for a token that has leaked in silence.
-    access_token_ttl: int = Field(default=15 * 60, ge=1)
-    refresh_token_ttl: int = Field(default=30 * 24 * 3600, ge=1)
+    access_token_ttl: int = Field(default=15 * 60, ge=1, le=_LONGEST_TTL)
+    # A session that is not refreshed for so long has ended. No shorter than access tokens live.
+    refresh_token_ttl: int = Field(default=30 * 24 * 3600, ge=1, le=_LONGEST_TTL)
     # How long an exchanged refresh token still works while its successor is unused, so that a lost answer signs nobody
     # out. 0 is strict.
-    refresh_token_grace: float = Field(default=10.0, ge=0)
+    refresh_token_grace: float = Field(default=10.0, ge=0, le=3600)
     # Off only where something in front limits.
     rate_limits: bool = True
     # Sign-in: of one account from one address, of one account from everywhere, and from one address.
@@ -136,6 +139,13 @@ class Settings(BaseSettings):
     def _enough_memory(cls, given: int, info: ValidationInfo) -> int:
         if given * 8 > info.data.get("hash_memory", given * 8):  # RFC 9106 section 3.1
             raise ValueError("needs 8 KiB of STEWARD_HASH_MEMORY for each lane")
+        return given
+
+    @field_validator("refresh_token_ttl")
+    @classmethod
+    def _outlives_access_tokens(cls, given: int, info: ValidationInfo) -> int:
+        if given < info.data.get("access_token_ttl", given):  # a session that has expired is neither listed nor kept
+            raise ValueError("must be no less than STEWARD_ACCESS_TOKEN_TTL")
         return given
 
     @field_validator("secret_key")

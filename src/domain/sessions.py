@@ -23,7 +23,7 @@ TokenHash = NewType("TokenHash", bytes)
 
 MOST_OF_A_USER = 100  # sessions; a further sign-in ends the one that was not used for longest
 USER_AGENT_LENGTH = 255
-ADDRESS_LENGTH = 64  # an IPv6 one with its zone
+ADDRESS_LENGTH = 64  # more than any IPv6 one has
 
 
 class TokenKind(StrEnum):
@@ -96,6 +96,6 @@ class PresentedToken:
         return self.generation == self.session_generation
 
     def is_in_grace(self, grace: timedelta, *, at: datetime) -> bool:
-        """Of a refresh token: it was exchanged less than `grace` ago, and what came of that has not been used."""
+        """Of a refresh token: it was exchanged less than `grace` ago, and what came of that was not."""
         # Of two who race, the one that began earlier may come later: without grace even that one is too late.
         return bool(grace) and self.generation == self.session_generation - 1 and at < self.refreshed_at + grace

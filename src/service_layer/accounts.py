@@ -93,7 +93,11 @@ class Accounts:
         return tokens
 
     async def change_password(self, uow: UnitOfWork, actor: Actor, *, current_password: str, new_password: str) -> None:
-        """The actor's own; every other session ends. Raises `InvalidValue`, `RateLimited`, `Overloaded`."""
+        """The actor's own; every other session ends.
+
+        Raises `NotAuthenticated`, `InvalidValue` (rule `wrong_password` for a wrong current one), `RateLimited`,
+        `Overloaded`, and `UserNotFound` if the actor has been deleted.
+        """
         if actor.user_id is None:
             raise NotAuthenticated
         check_password(new_password)

@@ -20,7 +20,7 @@ class Verified:
 
 
 class Hasher(Protocol):
-    """Takes from a tenth of a second upwards on purpose; never called inside a transaction.
+    """Takes tens of milliseconds on purpose, of a whole core; never called inside a transaction.
 
     Both methods raise `Overloaded` at once if too many passwords wait already.
     """

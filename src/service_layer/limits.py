@@ -14,7 +14,7 @@ from datetime import datetime
 from ..domain.actors import Actor
 from ..domain.attempts import Counter, CounterKey, Limit
 from ..domain.errors import RateLimited
-from ..domain.users import UserId, username_key
+from ..domain.users import UserId, email_key, username_key
 from .unit_of_work import UnitOfWork
 
 
@@ -49,10 +49,13 @@ class Limits:
         """`account` is the username, or, where there is none such, what was given for it."""
         if self._quotas is None:
             return []
-        name, network = username_key(account), network_of(address)
+        # By the key that it is looked up by: if other spellings shared a counter with an address that nobody has, and
+        # not with one that somebody has, they would tell which is which.
+        key = ("email", email_key(account)) if "@" in account else ("username", username_key(account))
+        network = network_of(address)
         return [
-            self._attempt(self._quotas.sign_in, name, network),
-            self._attempt(self._quotas.sign_in_account, name),
+            self._attempt(self._quotas.sign_in, *key, network),
+            self._attempt(self._quotas.sign_in_account, *key),
             self._attempt(self._quotas.sign_in_address, network),
         ]
 

@@ -1,4 +1,4 @@
-"""What can be done with sessions. How one is begun with a password stands in `sign_in`."""
+"""What can be done with sessions. How one is begun with a password stands in `accounts`."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ from ..domain.actors import Actor
 from ..domain.attempts import Counter
 from ..domain.errors import (
     InvalidCredentials,
+    InvalidValue,
     NotAuthenticated,
     SessionNotFound,
     TokenExpired,
@@ -55,13 +56,13 @@ async def begin_session(
     async with uow:
         try:
             # Holds off whoever would change the password: they end the sessions that are there when they commit.
-            now = await uow.users.get(user.id, for_update=True)
+            current = await uow.users.get(user.id, for_update=True)
         except UserNotFound:
             raise InvalidCredentials from None
-        if not now.is_active or now.password_hash != user.password_hash:
+        if not current.is_active or current.password_hash != user.password_hash:
             raise InvalidCredentials
-        if rehashed is not None and now.change(at=uow.now, password_hash=rehashed):
-            await uow.users.save(now)
+        if rehashed is not None and current.change(at=uow.now, password_hash=rehashed):
+            await uow.users.save(current)
         await uow.sessions.make_room(user.id, keep=MOST_OF_A_USER - 1, at=uow.now)
         session = await uow.sessions.add(user.id, client, tokens.stored(lifetimes, at=uow.now), at=uow.now)
         await uow.attempts.take_back(counted)
@@ -106,14 +107,15 @@ async def _exchange(uow: UnitOfWork, presented_hash: TokenHash, tokens: Tokens, 
 
 
 async def list_sessions(uow: UnitOfWork, actor: Actor, *, user_id: UserId | None = None) -> list[Session]:
-    """The actor's own, the newest first. The system names whose.
+    """The actor's own that have not expired, the newest first. The system says whose.
 
-    Raises `NotAuthenticated`, and `UserNotFound` for sessions that are not the actor's to see.
+    Raises `NotAuthenticated`, `UserNotFound` for sessions that are not the actor's to see, and `InvalidValue` if the
+    system does not say whose.
     """
     actor.require_signed_in()
     user_id = actor.user_id if user_id is None else user_id
     if user_id is None:
-        raise UserNotFound("None")
+        raise InvalidValue("user_id", "missing", "The system has no sessions: say whose to list")
     if not _is_own(actor, user_id):
         raise UserNotFound(user_id)
     async with uow.reading():

@@ -81,7 +81,10 @@ async def given_session(
     client: Client | None = None,
     lifetimes: Lifetimes | None = None,
 ) -> tuple[Session, Tokens]:
-    """A committed session, of a new user unless one is given, and the texts of its tokens."""
+    """A committed session, of a new user unless one is given, and the texts of its tokens.
+
+    Raises `InvalidCredentials` for a user who is not active: deactivate afterwards, which ends the session.
+    """
     tokens = Tokens.draw()
     session = await retry.run(
         store.unit_of_work(),

@@ -1,4 +1,4 @@
-"""A hasher for tests: what takes a tenth of a second on purpose takes none."""
+"""A hasher for tests: what takes long on purpose takes no time here."""
 
 from hashlib import sha256
 

@@ -16,7 +16,7 @@ from steward.service_layer import users
 
 from ..conftest import Postgres
 from ..support.steward_command import steward
-from ..support.steward_server import environment
+from ..support.steward_server import SECRET, environment
 
 PASSWORD = "correct horse battery"
 NOBODY_LISTENS = "postgresql+asyncpg://steward:s3cr3t@127.0.0.1:1/steward"
@@ -158,7 +158,7 @@ async def test_users_are_listed_for_people_and_for_programs(server_url: str) -> 
     "command", [("user", "list"), ("seed", "--users", "1"), ("serve", "--port", "0"), ("db", "current")]
 )
 def test_a_database_that_cannot_be_reached_is_told_in_one_line_without_its_password(command: tuple[str, ...]) -> None:
-    done = steward(*command, database_url=NOBODY_LISTENS)
+    done = steward(*command, database_url=NOBODY_LISTENS, secret_key=SECRET)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("Error: The database cannot be reached")
     assert "Traceback" not in done.stderr

@@ -12,7 +12,7 @@ from steward.service_layer import users
 
 from ..conftest import Postgres
 from ..support.steward_command import steward
-from ..support.steward_server import StewardServer
+from ..support.steward_server import SECRET, StewardServer
 
 PASSWORD = "correct horse battery"
 
@@ -31,13 +31,16 @@ def test_it_tells_where_it_and_its_documentation_are(server_url: str) -> None:
 
 
 def test_a_new_sqlite_file_gets_schema_and_an_admin_whose_password_is_shown_once(tmp_path: Path) -> None:
-    with StewardServer(_new_file(tmp_path)) as server:
+    with StewardServer(_new_file(tmp_path), admin_password=None) as server:
         [told] = [line for line in server.output if "first admin" in line]
-        assert re.search(r"'admin' .* with the password \S{20,} ", told)
+        shown = re.search(r"'admin' .* with the password (\S{20,}) ", told)
+        assert shown is not None
+        server.sign_in("admin", shown[1])
         [admin] = server.client.get("/users").json()["data"]
         assert (admin["username"], admin["role"]) == ("admin", "admin")
-    with StewardServer(_new_file(tmp_path)) as again:
+    with StewardServer(_new_file(tmp_path), admin_password=None) as again:
         assert not [line for line in again.output if "password" in line]
+        again.sign_in("admin", shown[1])
         assert len(again.client.get("/users").json()["data"]) == 1
     assert server.errors == again.errors == [], "a password must not be in a log"
 
@@ -47,7 +50,12 @@ async def test_the_first_admin_is_made_by_the_settings_and_a_given_password_is_n
 ) -> None:
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
-    settings = {"admin_username": "Ζωή", "admin_email": "zoe@example.org", "admin_password_file": secret}
+    settings = {
+        "admin_username": "Ζωή",
+        "admin_email": "zoe@example.org",
+        "admin_password": None,
+        "admin_password_file": secret,
+    }
     with StewardServer(server_url, **settings) as server:
         assert not [line for line in server.output + server.errors if PASSWORD in line or "with the password" in line]
     async with Database(server_url) as database:
@@ -60,12 +68,15 @@ async def test_there_is_no_first_admin_where_there_are_users(server_url: str) ->
     async with Database(server_url) as database:
         await users.register_user(database.unit_of_work(), Actor.system(), username="ada", email="ada@example.org")
     with StewardServer(server_url) as server:
-        assert [user["username"] for user in server.client.get("/users").json()["data"]] == ["ada"]
+        assert not [line for line in server.output if "first admin" in line]
+    async with Database(server_url) as database:
+        [ada] = await users.list_users(database.unit_of_work(), Actor.system())
+    assert ada.username == "ada"
 
 
 async def test_another_database_is_migrated_only_when_asked_to(postgres: Postgres) -> None:
     empty = await postgres.create(empty=True)
-    refused = steward("serve", "--port", "0", database_url=empty)
+    refused = steward("serve", "--port", "0", database_url=empty, secret_key=SECRET)
     assert refused.returncode == 1
     assert "steward db upgrade" in refused.stderr
     assert refused.stderr.count("\n") == 1
@@ -119,7 +130,38 @@ def test_every_fault_of_the_configuration_is_told_at_once_before_anything_is_tou
 
 def test_several_workers_serve_one_database_and_make_one_admin(server_url: str) -> None:
     with StewardServer(server_url, "--workers", "2") as server:
+        server.sign_in()
         assert len(server.client.get("/users").json()["data"]) == 1
         assert len([line for line in server.output if "first admin" in line]) == 1
         assert server.stop() == 0
     assert server.errors == []
+
+
+def test_a_sqlite_file_gets_a_secret_that_its_owner_alone_can_read(tmp_path: Path) -> None:
+    url = _new_file(tmp_path)
+    file = tmp_path / "new" / "steward.db.secret-key"
+    with StewardServer(url, secret_key=None) as server:
+        made = file.read_bytes()
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert made.strip().decode() not in "".join(server.output + server.errors)
+    with StewardServer(url, "--workers", "2", secret_key=None) as again:
+        assert again.client.get("/readyz").status_code == 200
+        assert file.read_bytes() == made
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_postgres_is_not_served_without_a_secret(postgres_url: str, workers: str) -> None:
+    refused = steward("serve", "--port", "0", "--workers", workers, database_url=postgres_url)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: STEWARD_SECRET_KEY: has to be given with PostgreSQL")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    secret = tmp_path / "steward.db.secret-key"
+    secret.write_text(SECRET)
+    secret.chmod(0o640)
+    refused = steward("serve", "--port", "0", database_url=f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}")
+    assert refused.returncode == 1
+    assert "chmod 600" in refused.stderr
+    assert not (tmp_path / "steward.db").exists()

@@ -21,11 +21,10 @@ from steward.testing import given_session, given_user
 
 from .answer_rules import OUTSIDE_THE_DOCUMENT, check_caching, check_problem, check_security_headers, path_of
 from .openapi import Document
-from .steward_server import QUICK_HASHING
+from .steward_server import QUICK_HASHING, SECRET
 
 # On a busy machine a hundred requests wait longer for their turn than the default allows.
 PATIENT = {"pool_timeout": 60}
-SECRET = "not a secret, but 32 characters long"
 PASSWORD = "swordfish 8"  # of every user whom `Api.user` makes
 _numbers = itertools.count(1)
 

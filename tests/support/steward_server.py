@@ -19,11 +19,12 @@ _LIMIT = 90.0  # seconds; a machine may be busy, and a test that hangs must end
 # As weak as it can be, so that hashing takes no time.
 QUICK_HASHING = {"hash_memory": 8, "hash_iterations": 1}
 ADMIN_PASSWORD = "correct horse"
+SECRET = "not a secret, but 32 characters long"
 # An admin whose password the tests know, a secret, and no limits: all tests come from one address.
 _DEFAULTS = {
     **QUICK_HASHING,
     "admin_password": ADMIN_PASSWORD,
-    "secret_key": "not a secret, but 32 characters long",
+    "secret_key": SECRET,
     "rate_limits": False,
 }
 
@@ -153,9 +154,9 @@ class StewardServer:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """Ours without its settings of Steward, and with these."""
+    """Ours without its settings of Steward, and with these; None leaves one at its default."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("STEWARD_")}
-    given = {f"STEWARD_{name.upper()}": str(value) for name, value in settings.items()}
+    given = {f"STEWARD_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     # Written bytecode halves the time that a process takes to start.
     return {**ours, **given, "PYTHONDONTWRITEBYTECODE": "", "PYTHONUTF8": "1"}
 

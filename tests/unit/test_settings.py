@@ -249,3 +249,16 @@ def test_hosts_origins_and_proxies_are_lists(setting: str, given: str) -> None:
 def test_argon2_needs_memory_for_each_lane() -> None:
     with pytest.raises(ConfigurationError, match="STEWARD_HASH_PARALLELISM: needs 8 KiB"):
         load_settings(hash_memory=8, hash_parallelism=2)
+
+
+def test_refresh_tokens_live_no_shorter_than_access_tokens_and_none_beyond_the_calendar() -> None:
+    assert _faults(access_token_ttl=61, refresh_token_ttl=60) == [
+        "STEWARD_REFRESH_TOKEN_TTL: must be no less than STEWARD_ACCESS_TOKEN_TTL"
+    ]
+    beyond = _faults(access_token_ttl=10**13, refresh_token_ttl=10**13, refresh_token_grace=float("inf"))
+    assert [fault.partition(":")[0] for fault in beyond] == [
+        "STEWARD_ACCESS_TOKEN_TTL",
+        "STEWARD_REFRESH_TOKEN_TTL",
+        "STEWARD_REFRESH_TOKEN_GRACE",
+    ]
+    load_settings(access_token_ttl=60, refresh_token_ttl=60)

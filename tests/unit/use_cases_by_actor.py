@@ -157,7 +157,7 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
             "NotAuthenticated done UserNotFound UserNotFound done",
             lambda uow, actor, on: sessions.list_sessions(uow, actor, user_id=on.owner.id),
         ),
-        ("NotAuthenticated done done done UserNotFound", lambda uow, actor, _: sessions.list_sessions(uow, actor)),
+        ("NotAuthenticated done done done InvalidValue", lambda uow, actor, _: sessions.list_sessions(uow, actor)),
     ],
     "sessions.end_session": [
         (

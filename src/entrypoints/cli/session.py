@@ -44,7 +44,7 @@ def list_(name: Name, as_json: Json = False) -> None:
 
 @app.command()
 def revoke(
-    session_id: Annotated[int | None, typer.Argument(help="One session, by its id.")] = None,
+    session_id: Annotated[int | None, typer.Argument(metavar="ID", help="One session, by its id.")] = None,
     user: Annotated[str | None, typer.Option(help="Every session of this user: username or e-mail address.")] = None,
 ) -> None:
     """End one session, or all of a user: their tokens are worth nothing from the next request on."""

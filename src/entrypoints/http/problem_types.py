@@ -100,8 +100,8 @@ _TYPES = (
     ProblemType("invalid_request", 422, "Invalid request", "`errors` names each fault and where it is."),
     ProblemType("unknown_recipient", 422, "Unknown recipient", "Name an active recipient other than the owner."),
     ProblemType("same_item", 422, "Same item", "Name another item as the recipient."),
-    ProblemType("head_too_large", 431, "Headers too large", "Send a shorter path, or fewer and shorter headers."),
     ProblemType("rate_limited", 429, "Too many attempts", "Wait as long as `Retry-After` says."),
+    ProblemType("head_too_large", 431, "Headers too large", "Send a shorter path, or fewer and shorter headers."),
     ProblemType(
         "internal_error",
         500,

@@ -1,10 +1,12 @@
 """What uvicorn's protocol does otherwise than we need it."""
 
 import asyncio
+from collections.abc import Sized
 from contextvars import copy_context
 from http import HTTPStatus
 from ipaddress import IPv6Address
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .answer_headers import complete_headers
@@ -29,6 +31,7 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _InTurn(transport, self.pipeline)
         if self.client is not None:
             self.client = (_unmapped(self.client[0]), self.client[1])
 
@@ -93,6 +96,19 @@ class ProblemProtocol(HttpToolsProtocol):
         self._has_refused = True
         self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)
+
+
+class _InTurn(FlowControl):
+    """Reads on when the requests that have been read are being answered: uvicorn reads on after each answer, and keeps
+    whatever comes, so that a client who sends requests and reads no answers takes all memory."""
+
+    def __init__(self, transport: asyncio.Transport, waiting: Sized) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:  # else the one that is being answered has been read to its end
+            super().resume_reading()
 
 
 _HEAD_TOO_LARGE = ("head_too_large", f"The request line and its headers have at most {LONGEST_HEAD} bytes")

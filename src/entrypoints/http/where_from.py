@@ -17,9 +17,10 @@ def client_of(request: Request) -> Client:
 
 
 def _address(request: Request) -> str | None:
-    """None for what is no address: a trusted proxy may hand on what its own client has made up."""
+    """None for what is no address: a trusted proxy may hand on what its own client has made up. Without the zone of a
+    link-local one (RFC 4007), which is of any length and means something on one machine alone."""
     given = "" if request.client is None else request.client.host
     try:
-        return str(ip_address(given))
+        return str(ip_address(given.partition("%")[0]))
     except ValueError:
         return None

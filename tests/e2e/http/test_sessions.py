@@ -1,5 +1,6 @@
 """What users see of their sessions, and what ends them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,6 +72,13 @@ async def test_sessions_are_listed_the_newest_first_with_where_they_come_from(ap
     assert lifetime == timedelta(days=30)
 
 
+async def test_an_address_is_kept_without_its_zone_however_long(api: Api) -> None:
+    await given_account(api, "zoe")
+    async with calling_from(api, "fe80::7%" + "z" * 100) as client:
+        access, _ = tokens_of(await sign_in(client, "zoe"))
+    assert [session["address"] for session in await listed(api, access)] == ["fe80::7"]
+
+
 async def test_a_refresh_prolongs_the_session_that_it_is_of(api: Api) -> None:
     await given_account(api, "bea")
     access, token = await signed_in(api, "bea")
@@ -101,6 +109,13 @@ async def test_what_a_client_calls_itself_is_kept_as_far_as_it_can_be_shown(
     form = {"grant_type": "password", "username": user.username, "password": PASSWORD}
     access, _ = tokens_of(await api.anonymous.post("/auth/token", data=form, headers=headers))
     assert [session["user_agent"] for session in await listed(api, access)] == [kept]
+
+
+async def test_logouts_that_race_find_done_what_they_asked_for(api: Api) -> None:
+    await given_account(api, "clio")
+    access, _ = await signed_in(api, "clio")
+    answers = await asyncio.gather(*(api.anonymous.post("/auth/logout", headers=bearer(access)) for _ in range(4)))
+    assert {204} <= {answer.status_code for answer in answers} <= {204, 401}  # 401: whoever came after the end
 
 
 async def test_a_logout_ends_this_session_at_once_and_no_other(api: Api) -> None:

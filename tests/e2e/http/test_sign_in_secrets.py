@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 from steward.testing import FastHasher
 
-from tests.support.http import SECRET, Api, serving
+from tests.support.http import Api, serving
 from tests.support.statements import counted
+from tests.support.steward_server import SECRET
 
 from .signing_in import (
     FORM,

@@ -126,6 +126,8 @@ async def test_sessions_are_seen_and_ended_by_their_user_and_the_system_alone(st
             await sessions.end_sessions_of(uow, stranger, user_id=ada.id)
     with pytest.raises(NotAuthenticated):
         await sessions.list_sessions(uow, Actor.anonymous())
+    with pytest.raises(InvalidValue, match="say whose"):
+        await sessions.list_sessions(uow, SYSTEM)
     await sessions.end_session(uow, Actor.of(ada), session_id=one[0].id)
     await sessions.end_session(uow, SYSTEM, session_id=two[0].id)
     assert await sessions.list_sessions(uow, Actor.of(ada)) == []

@@ -1,11 +1,13 @@
 """`/auth`: signing in, and what came of it."""
 
+from contextlib import suppress
 from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from ....domain.actors import Actor
+from ....domain.errors import SessionNotFound
 from ....domain.sessions import SessionId
 from ....domain.text import check_characters
 from ....service_layer import sessions
@@ -21,8 +23,6 @@ from ..problems import HttpProblem
 from ..schemas import SessionList, TokenOut
 from ..strict_route import StrictRoute
 from ..where_from import client_of
-
-_LONGEST = 1024  # characters of a field: more than any name, password or token has
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
 
@@ -109,7 +109,8 @@ def _token_answer(tokens: Tokens, expires_in: int) -> Response:
 )
 async def log_out(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     assert actor.session_id is not None
-    await run(uow, sessions.end_session, actor, session_id=actor.session_id)
+    with suppress(SessionNotFound):  # somebody else has ended it, after this request was let in
+        await run(uow, sessions.end_session, actor, session_id=actor.session_id)
     return Response(status_code=204)
 
 

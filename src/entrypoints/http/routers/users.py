@@ -89,7 +89,7 @@ async def update(user_id: UserIdOrMe, body: UserPatch, uow: CurrentUnitOfWork, a
     operation_id="change_password",
     summary="Change your password",
     response_description="Every other session of yours has ended",
-    responses=problems("rate_limited", writes=True, body=True),
+    responses=problems("user_not_found", "rate_limited", writes=True, body=True),
 )
 async def change_password(
     body: PasswordChange, uow: CurrentUnitOfWork, actor: CurrentActor, accounts: CurrentAccounts

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     # The largest request body, in bytes.
     max_body_size: int = Field(default=1024 * 1024, ge=1024)
     # Argon2id (RFC 9106); the defaults are OWASP's minimum. Memory in KiB.
-    hash_memory: int = Field(default=19 * 1024, ge=8)
+    hash_memory: int = Field(default=19 * 1024, ge=8, le=4 * 1024 * 1024)
     hash_iterations: int = Field(default=2, ge=1)
     hash_parallelism: int = Field(default=1, ge=1)
     # Hashing is a core's work for some 50 ms: more threads than cores gain nothing.

@@ -136,7 +136,10 @@ class SessionRepository(Protocol):
         ...
 
     async def issue(self, presented: PresentedToken, tokens: TokenPair) -> None:
-        """Add to the generation that the session is at. Raises `Conflict` if the session has ended."""
+        """Add to the generation that the session was at when `presented` was found.
+
+        Raises `Conflict` if the session has ended.
+        """
         ...
 
     async def end(self, session_id: SessionId) -> bool:

@@ -16,7 +16,7 @@ MAX_ID = 2**63 - 1  # what a BIGINT holds
 # Beyond the limits of names and addresses, because normal forms compose: a Hangul syllable is typed with up to three
 # letters.
 _LONGEST_TYPED_USERNAME = 4 * 64
-_LONGEST_TYPED_EMAIL = 3 * 254
+LONGEST_TYPED_EMAIL = 3 * 254
 
 
 class Role(StrEnum):
@@ -136,7 +136,7 @@ def check_email(email: str) -> str:
 
     Whether it is real only a message to it can tell, so no more than its shape is asked for. Raises `InvalidValue`.
     """
-    normal = unicodedata.normalize("NFC", check_text("email", email, least=0, most=_LONGEST_TYPED_EMAIL))
+    normal = unicodedata.normalize("NFC", check_text("email", email, least=0, most=LONGEST_TYPED_EMAIL))
     local, at, domain = normal.rpartition("@")
     if (
         not (local and at and domain)
@@ -167,7 +167,7 @@ def sought_username_key(username: str) -> str | None:
 def sought_email_key(email: str) -> str | None:
     """As `sought_username_key`."""
     try:
-        return email_key(check_text("email", email, least=0, most=_LONGEST_TYPED_EMAIL))
+        return email_key(check_text("email", email, least=0, most=LONGEST_TYPED_EMAIL))
     except InvalidValue:
         return None
 

@@ -25,7 +25,7 @@ class Steward:
 
     def __init__(self, container: Container) -> None:
         self.database: Database = container.database()
-        self.users = Users(self, container.hasher())
+        self.users = Users(self, container.hasher(), open_to_all=container.settings().registration == "open")
         self.items = Items(self)
         self.sessions = Sessions(self)
 
@@ -52,13 +52,15 @@ class Steward:
             return await self.run(use_case, actor, *args, **kwargs)
 
         bound.__doc__ = use_case.__doc__
+        bound.__name__ = getattr(use_case, "__name__", bound.__name__)
         return bound
 
 
 class Users:
-    def __init__(self, steward: Steward, hasher: Hasher) -> None:
+    def __init__(self, steward: Steward, hasher: Hasher, *, open_to_all: bool) -> None:
         self._steward = steward
         self._hasher = hasher
+        self._open_to_all = open_to_all
         self.get = steward.bind(users.get_user)
         self.find = steward.bind(users.find_user)
         self.list = steward.bind(users.list_users)
@@ -68,10 +70,17 @@ class Users:
     async def register(
         self, actor: Actor, *, username: str, email: str, password: str, role: Role = Role.MEMBER
     ) -> User:
-        """As `register_user`; the password is hashed before the transaction begins."""
+        """As `register_user`, open to all if the settings say so; the password is hashed before the transaction
+        begins."""
         password_hash = await self._hasher.hash(password)
         return await self._steward.run(
-            users.register_user, actor, username=username, email=email, password_hash=password_hash, role=role
+            users.register_user,
+            actor,
+            username=username,
+            email=email,
+            password_hash=password_hash,
+            role=role,
+            open_to_all=self._open_to_all,
         )
 
     async def set_password(self, actor: Actor, *, user_id: UserId, password: str) -> None:

@@ -13,7 +13,7 @@ from ..domain.attempts import Counter
 from ..domain.errors import InvalidCredentials, InvalidValue, NotAuthenticated, Overloaded, RegistrationClosed
 from ..domain.sessions import Client, Lifetimes
 from ..domain.text import check_text
-from ..domain.users import NewUser, User
+from ..domain.users import LONGEST_TYPED_EMAIL, NewUser, User
 from .hashing import Hasher, check_password
 from .limits import Attempt, Limits, count_attempts, take_back_attempts
 from .retry import run
@@ -21,10 +21,6 @@ from .sessions import begin_session, refresh_session
 from .tokens import Tokens
 from .unit_of_work import UnitOfWork
 from .users import register_user, set_password
-
-# An e-mail address, as long as `check_email` takes one. To fold longer text would keep the server busy: Unicode's
-# normalisation takes quadratic time for a run of combining marks.
-_LONGEST_NAME = 3 * 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +62,7 @@ class Accounts:
         Raises `InvalidCredentials`, the same and at the same cost whether the user is unknown, not active, or has
         another password; `InvalidValue` for a name that is too long for anybody's; `RateLimited`; and `Overloaded`.
         """
-        user = await _find(uow, check_text("username", username, least=0, most=_LONGEST_NAME))
+        user = await _find(uow, check_text("username", username, least=0, most=LONGEST_TYPED_EMAIL))
         attempts = self.limits.sign_in(username if user is None else user.username, client.address)
         async with self._counted(uow, actor, attempts) as counted:
             verified = await self.hasher.verify(password, None if user is None else user.password_hash)
@@ -100,7 +96,7 @@ class Accounts:
         """
         if actor.user_id is None:
             raise NotAuthenticated
-        check_password(new_password)
+        check_password(new_password, field="new_password")
         async with uow.reading():
             user = await uow.users.get(actor.user_id)
         async with self._counted(uow, actor, self.limits.password(user.id)) as counted:

@@ -42,14 +42,14 @@ class Hasher(Protocol):
         ...
 
 
-def check_password(password: str) -> str:
+def check_password(password: str, *, field: str = "password") -> str:
     """8 to 128 characters exactly as typed, and none of the most common passwords. Raises `InvalidValue`.
 
     No normalisation and no rules of composition (NIST SP 800-63B section 5.1.1.2). No message holds the password.
     """
-    check_text("password", password, least=8, most=LONGEST)
+    check_text(field, password, least=8, most=LONGEST)
     if is_common(password):
-        raise InvalidValue("password", "common_password", "This password is one of the most common: choose another one")
+        raise InvalidValue(field, "common_password", "This password is one of the most common: choose another one")
     return password
 
 

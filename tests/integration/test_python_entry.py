@@ -3,6 +3,7 @@
 import asyncio
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import steward
@@ -15,6 +16,7 @@ from steward.domain.errors import (
     Conflict,
     DatabaseUnavailable,
     ItemNotFound,
+    RegistrationClosed,
     SchemaOutOfDate,
     UserNotFound,
 )
@@ -115,6 +117,14 @@ async def test_settings_are_taken_as_well_as_a_url_and_no_secret_is_needed(tmp_p
     settings = load_settings(database_url=f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", hash_iterations=1)
     async with steward.open(settings, migrate=True) as app:
         assert await app.users.list(Actor.system()) == []
+
+
+async def test_where_registration_is_closed_admins_alone_add_users(sqlite_url: str) -> None:
+    new: Any = {"username": "ada", "email": "ada@example.org", "password": "correct horse"}
+    async with steward.open(load_settings(database_url=sqlite_url, registration="closed", hash_memory=8)) as app:
+        with pytest.raises(RegistrationClosed):
+            await app.users.register(Actor.anonymous(), **new)
+        assert (await app.users.register(Actor.system(), **new)).username == "ada"
 
 
 async def test_an_unknown_driver_is_a_fault_of_the_configuration() -> None:

@@ -12,7 +12,7 @@ from steward.domain.sessions import Client, Lifetimes, Session
 from steward.domain.users import PasswordHash, Role, User
 from steward.service_layer import first_admin, items, limits, seeding, sessions, users
 from steward.service_layer.accounts import Accounts
-from steward.service_layer.limited_transfers import transfer_within_limits
+from steward.service_layer.limited_transfers import delete_user_within_limits, transfer_within_limits
 from steward.service_layer.limits import Attempt, Limits
 from steward.service_layer.tokens import Tokens
 from steward.service_layer.unit_of_work import UnitOfWork
@@ -149,6 +149,14 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
             OWN.format("ItemNotFound"),
             lambda uow, actor, on: transfer_within_limits(
                 uow, actor, limits=NO_LIMITS, item_id=on.box.id, to=on.other.username
+            ),
+        )
+    ],
+    "limited_transfers.delete_user_within_limits": [
+        (
+            OWN.format("no"),
+            lambda uow, actor, on: delete_user_within_limits(
+                uow, actor, limits=NO_LIMITS, user_id=on.owner.id, transfer_items_to=on.other.id
             ),
         )
     ],

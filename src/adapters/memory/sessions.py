@@ -121,6 +121,8 @@ class MemoryAttempts:
 
     @writes
     async def count(self, windows: Mapping[CounterKey, datetime], *, at: datetime) -> list[Counter]:
+        if not windows:
+            return []
         state = await self._transaction.write()
         for key, resets_at in windows.items():
             counter = state.counters.get(key)

@@ -21,7 +21,9 @@ _DESCRIPTION = """Users and the items they own.
 
 A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
 `application/problem+json` (RFC 9457) with a stable `code`. A path works with and without its trailing slash; members
-and parameters that are not documented are refused. Every answer carries an `X-Request-ID`, the client's own if it sent
+and parameters that are not documented are refused. Before an operation is reached, a request may be answered
+`bad_request` or `head_too_large` where it is not HTTP as it should be, and `unknown_host` or `cors_refused` where the
+server's settings list hosts and origins. Every answer carries an `X-Request-ID`, the client's own if it sent
 one of at most 128 characters out of `A-Z a-z 0-9 . _ : / + = @ -`.
 """
 _TAGS = [

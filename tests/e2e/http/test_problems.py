@@ -69,6 +69,7 @@ ATTEMPTS: dict[str, Wrong] = {
     "change_password": lambda s: Call(
         "PUT", "/users/me/password", {"current_password": "wrong", "new_password": "swordfish 9"}, by=s.as_ada),
     "transfer_item": lambda s: Call("POST", f"/items/{s.box['id']}/transfer", {"to": "nobody"}, by=s.as_ada),
+    "delete_user": lambda s: Call("DELETE", f"/users/me?items=transfer&to={2**62}", by=s.as_ada),
 }  # fmt: skip
 
 NOT_AUTHENTICATED = {"not_authenticated", "token_expired", "token_revoked"}
@@ -88,6 +89,7 @@ BAD_FORMS = [
 ELSEWHERE = {
     ("transfer_item", "quantity_overflow"): "a test of its own below",
     ("register_user", "registration_closed"): "likewise",
+    ("change_password", "user_not_found"): "somebody deletes the user between two statements",
     ("get_readiness", "shutting_down"): "a server process that is ending: test_a_server_process.py",
     ("get_liveness", "internal_error"): "there is nothing in it that could fail",
     ("explain_problem", "internal_error"): "likewise",

@@ -235,6 +235,22 @@ async def test_transfers_to_nobody_are_limited_and_then_to_somebody_too(api: Api
     assert (await transfer("jana", kate_speaks, own.id)).status_code == 200
 
 
+async def test_so_is_deleting_oneself_and_handing_over_to_nobody(api: Api) -> None:
+    lena = await given_account(api, "lena")
+    await given_item(api.database, owner=lena)
+    headers = await api.bearer(lena.id)
+
+    async def delete(to: int) -> httpx2.Response:
+        return await api.anonymous.delete(f"/users/me?items=transfer&to={to}", headers=headers)
+
+    for _ in range(20):
+        assert problem_of(await delete(2**62)) == (422, "unknown_recipient")
+    mona = await given_account(api, "mona")
+    for to in (2**62, mona.id):
+        assert_limited(await delete(to), "recipient", 20)
+    assert (await api.anonymous.delete("/users/me?items=delete", headers=headers)).status_code == 204
+
+
 async def test_off_means_that_nothing_is_counted(url_of_module: str) -> None:
     async with serving(url_of_module, **QUOTAS | {"rate_limits": False}) as api:
         with hashing_with(api, FastHasher()) as hasher:

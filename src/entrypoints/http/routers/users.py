@@ -9,10 +9,11 @@ from ....domain.actors import Actor
 from ....domain.errors import InvalidValue, UserNotFound
 from ....domain.users import UserId
 from ....service_layer import users
+from ....service_layer.limited_transfers import delete_user_within_limits
 from ....service_layer.retry import run
 from ..answers import user_answer, user_json
 from ..authentication import CurrentActor, CurrentActorOrAnonymous
-from ..dependencies import CurrentAccounts, CurrentUnitOfWork
+from ..dependencies import CurrentAccounts, CurrentLimits, CurrentUnitOfWork
 from ..documentation import answers, problems
 from ..fields import TextId, UserIdOrMe
 from ..pages import Cursor, Limit, decode_cursor, page_answer
@@ -104,18 +105,21 @@ async def change_password(
     operation_id="delete_user",
     summary="Delete a user",
     response_description="The user is gone",
-    responses=problems("user_not_found", "user_owns_items", "unknown_recipient", "last_admin", writes=True),
+    responses=problems(
+        "user_not_found", "user_owns_items", "unknown_recipient", "last_admin", "rate_limited", writes=True
+    ),
 )
 async def delete(
     user_id: UserIdOrMe,
     uow: CurrentUnitOfWork,
     actor: CurrentActor,
+    limits: CurrentLimits,
     items: Annotated[Literal["delete", "transfer"] | None, Query(description="What becomes of the items")] = None,
     to: Annotated[TextId | None, Query(description="With `items=transfer`: the user who gets them")] = None,
 ) -> Response:
     """A user who owns items is deleted only if the caller says what becomes of them."""
     target = _named(user_id, actor)
-    if not await run(uow, users.delete_user, actor, user_id=target, **_fate(items, to)):
+    if not await delete_user_within_limits(uow, actor, limits=limits, user_id=target, **_fate(items, to)):
         raise UserNotFound(target)
     return Response(status_code=204)
 

@@ -13,6 +13,7 @@
     │   ├── TokenExpired          the access token is past its time: refresh it
     │   └── TokenRevoked          the token is known no more, or its user may not use it: sign in again
     ├── InvalidCredentials        the same for every reason why a sign-in or a refresh fails
+    │   └── PasswordReplaced      since it was verified: verify again
     ├── RateLimited               too many attempts; says when the next one may be made
     ├── Forbidden                 the actor may know that it exists, but may not do this
     │   └── RegistrationClosed
@@ -148,6 +149,10 @@ class InvalidCredentials(StewardError):
 
     def __init__(self) -> None:
         super().__init__("The credentials are wrong, or not valid any more")
+
+
+class PasswordReplaced(InvalidCredentials):
+    """By another password, or by the same one that a sign-in has hashed anew."""
 
 
 class RateLimited(StewardError):

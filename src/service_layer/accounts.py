@@ -7,13 +7,21 @@ stands between the blocks. So they take a unit of work that is not open, and go 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ..domain.actors import Actor
 from ..domain.attempts import Counter
-from ..domain.errors import InvalidCredentials, InvalidValue, NotAuthenticated, Overloaded, RegistrationClosed
+from ..domain.errors import (
+    InvalidCredentials,
+    InvalidValue,
+    NotAuthenticated,
+    Overloaded,
+    PasswordReplaced,
+    RegistrationClosed,
+)
 from ..domain.sessions import Client, Lifetimes
 from ..domain.text import check_text
-from ..domain.users import LONGEST_TYPED_EMAIL, NewUser, User
+from ..domain.users import LONGEST_TYPED_EMAIL, NewUser, PasswordHash, User, UserId
 from .hashing import Hasher, check_password
 from .limits import Attempt, Limits, count_attempts, take_back_attempts
 from .retry import run
@@ -64,11 +72,29 @@ class Accounts:
         """
         user = await _find(uow, check_text("username", username, least=0, most=LONGEST_TYPED_EMAIL))
         attempts = self.limits.sign_in(username if user is None else user.username, client.address)
+        tokens = Tokens.draw()
         async with self._counted(uow, actor, attempts) as counted:
-            verified = await self.hasher.verify(password, None if user is None else user.password_hash)
+            try:
+                await self._begin_session(uow, actor, user, password, tokens=tokens, client=client, counted=counted)
+            except PasswordReplaced:
+                user = await _find(uow, username)
+                await self._begin_session(uow, actor, user, password, tokens=tokens, client=client, counted=counted)
+        return tokens
+
+    async def _begin_session(
+        self,
+        uow: UnitOfWork,
+        actor: Actor,
+        user: User | None,
+        password: str,
+        *,
+        tokens: Tokens,
+        client: Client,
+        counted: Sequence[Counter],
+    ) -> None:
+        verified = await self.hasher.verify(password, None if user is None else user.password_hash)
         if user is None or not user.is_active or not verified.matches:
             raise InvalidCredentials
-        tokens = Tokens.draw()
         await run(
             uow,
             begin_session,
@@ -80,7 +106,6 @@ class Accounts:
             rehashed=verified.updated,
             counted=counted,
         )
-        return tokens
 
     async def refresh(self, uow: UnitOfWork, actor: Actor, *, refresh_token: str) -> Tokens:
         """As `refresh_session`."""
@@ -97,15 +122,26 @@ class Accounts:
         if actor.user_id is None:
             raise NotAuthenticated
         check_password(new_password, field="new_password")
+        async with self._counted(uow, actor, self.limits.password(actor.user_id)) as counted:
+            verified = await self._verified(uow, actor.user_id, current_password)
+            change: Any = {
+                "user_id": actor.user_id,
+                "password_hash": await self.hasher.hash(new_password),
+                "counted": counted,
+            }
+            try:
+                await run(uow, set_password, actor, **change, instead_of=verified)
+            except PasswordReplaced:
+                verified = await self._verified(uow, actor.user_id, current_password)
+                await run(uow, set_password, actor, **change, instead_of=verified)
+
+    async def _verified(self, uow: UnitOfWork, user_id: UserId, password: str) -> PasswordHash | None:
+        """The hash that `password` matches. Raises `InvalidValue`."""
         async with uow.reading():
-            user = await uow.users.get(actor.user_id)
-        async with self._counted(uow, actor, self.limits.password(user.id)) as counted:
-            if not (await self.hasher.verify(current_password, user.password_hash)).matches:
-                raise InvalidValue("current_password", "wrong_password", "This is not your password")
-            new = await self.hasher.hash(new_password)
-        await run(
-            uow, set_password, actor, user_id=user.id, password_hash=new, instead_of=user.password_hash, counted=counted
-        )
+            stored = (await uow.users.get(user_id)).password_hash
+        if not (await self.hasher.verify(password, stored)).matches:
+            raise InvalidValue("current_password", "wrong_password", "This is not your password")
+        return stored
 
     @asynccontextmanager
     async def _counted(

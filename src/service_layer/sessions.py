@@ -8,6 +8,7 @@ from ..domain.errors import (
     InvalidCredentials,
     InvalidValue,
     NotAuthenticated,
+    PasswordReplaced,
     SessionNotFound,
     TokenExpired,
     TokenRevoked,
@@ -25,9 +26,7 @@ async def authenticate(uow: UnitOfWork, *, access_token: str) -> Actor:
     Raises `NotAuthenticated` for what is no access token (the database is not asked), `TokenExpired`, and
     `TokenRevoked` if it is unknown, or its user is not active.
     """
-    token = hash_of(access_token, TokenKind.ACCESS)
-    if token is None:
-        raise NotAuthenticated("This is not an access token: sign in to get one")
+    token = check_access_token(access_token)
     async with uow.reading():
         presented = await uow.sessions.find(token)
         now = uow.now
@@ -36,6 +35,14 @@ async def authenticate(uow: UnitOfWork, *, access_token: str) -> Actor:
     if presented.expires_at <= now:
         raise TokenExpired
     return Actor(presented.user_id, presented.role, presented.session_id)
+
+
+def check_access_token(access_token: str) -> TokenHash:
+    """Return the hash of what can be an access token. Raises `NotAuthenticated`."""
+    token = hash_of(access_token, TokenKind.ACCESS)
+    if token is None:
+        raise NotAuthenticated("This is not an access token: sign in to get one")
+    return token
 
 
 async def begin_session(
@@ -51,7 +58,7 @@ async def begin_session(
 ) -> Session:
     """For a `user` whose password has been verified as it was read; what was `counted` for that is taken back.
 
-    Raises `InvalidCredentials` if the user is gone since, or not active, or has another password.
+    Raises `InvalidCredentials` if the user is gone since, or not active, and `PasswordReplaced`.
     """
     async with uow:
         try:
@@ -59,8 +66,10 @@ async def begin_session(
             current = await uow.users.get(user.id, for_update=True)
         except UserNotFound:
             raise InvalidCredentials from None
-        if not current.is_active or current.password_hash != user.password_hash:
+        if not current.is_active:
             raise InvalidCredentials
+        if current.password_hash != user.password_hash:
+            raise PasswordReplaced
         if rehashed is not None and current.change(at=uow.now, password_hash=rehashed):
             await uow.users.save(current)
         await uow.sessions.make_room(user.id, keep=MOST_OF_A_USER - 1, at=uow.now)

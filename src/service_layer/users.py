@@ -8,6 +8,7 @@ from ..domain.errors import (
     Forbidden,
     InvalidValue,
     LastAdmin,
+    PasswordReplaced,
     RegistrationClosed,
     UnknownRecipient,
     UserNotFound,
@@ -122,15 +123,15 @@ async def set_password(
 ) -> None:
     """Every session of the user ends, but for the one in which the actor asks.
 
-    `instead_of` is the one that was verified: if it has been replaced meanwhile, the current password was not the
-    right one after all. What was `counted` for the attempt is taken back. Raises `UserNotFound`, `InvalidValue`.
+    `instead_of` is the one that was verified: `PasswordReplaced` if it is there no more. What was `counted` for the
+    attempt is taken back. Raises `UserNotFound`.
     """
     if not (actor.is_system or actor.user_id == user_id):
         raise UserNotFound(user_id)
     async with uow:
         user = await uow.users.get(user_id)
         if instead_of is not UNSET and user.password_hash != instead_of:
-            raise InvalidValue("current_password", "wrong_password", "This is not your password")
+            raise PasswordReplaced
         user.change(at=uow.now, password_hash=password_hash)
         await uow.users.save(user)
         await uow.sessions.end_all_of(user_id, but=actor.session_id)

@@ -51,6 +51,7 @@ async def read(
     request = JsonRequest({"type": "http", "method": method, "headers": raw}, receive)
     try:
         await request.read(limit)
+        request.parse()
     except HttpProblem as problem:
         return problem.code
     return await request.json()

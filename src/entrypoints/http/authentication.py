@@ -17,7 +17,7 @@ from starlette.requests import Request
 from ...bootstrap import Container
 from ...domain.actors import Actor
 from ...domain.errors import NotAuthenticated
-from ...service_layer.sessions import authenticate
+from ...service_layer.sessions import authenticate, check_access_token
 
 SCHEME = "OAuth2"  # its name in the OpenAPI document
 
@@ -54,19 +54,32 @@ def sign_in_wanted(endpoint: Callable[..., Any]) -> SignIn | None:
     return None
 
 
-@asynccontextmanager
-async def identified(request: Request, wanted: SignIn) -> AsyncIterator[None]:
-    """Inside, `request.state` holds the actor and the unit of work. Raises `NotAuthenticated`.
-
-    A GET is inside a reading block that its use case joins, so that both are two statements on one connection; other
-    requests hold nothing while their body is read and checked.
+def access_token_of(request: Request, wanted: SignIn) -> str | None:
+    """None if nothing is sent, and nothing has to be. What is sent and cannot be an access token is refused, never
+    taken for nothing. Raises `NotAuthenticated`; the database is not asked.
     """
-    container: Container = request.app.state.container
-    token = _access_token(request)
-    request.state.unit_of_work = uow = container.unit_of_work()
-    if token is None:
+    given = request.headers.getlist("authorization")
+    if not given:
         if wanted is SignIn.REQUIRED:
             raise NotAuthenticated
+        return None
+    scheme, _, token = given[0].partition(" ")
+    if len(given) > 1 or scheme.lower() != "bearer":
+        raise NotAuthenticated("Send one access token: `Authorization: Bearer …`")
+    check_access_token(token.strip(" "))
+    return token.strip(" ")
+
+
+@asynccontextmanager
+async def identified(request: Request, token: str | None) -> AsyncIterator[None]:
+    """Inside, `request.state` holds the actor, nobody without a token, and the unit of work.
+
+    A GET is inside a reading block that its use case joins, so that both are two statements on one connection; other
+    requests begin a transaction afterwards. Raises `NotAuthenticated`.
+    """
+    container: Container = request.app.state.container
+    request.state.unit_of_work = uow = container.unit_of_work()
+    if token is None:
         request.state.actor = Actor.anonymous()
         yield
     elif request.method == "GET":
@@ -76,14 +89,3 @@ async def identified(request: Request, wanted: SignIn) -> AsyncIterator[None]:
     else:
         request.state.actor = await authenticate(uow, access_token=token)
         yield
-
-
-def _access_token(request: Request) -> str | None:
-    """None if nothing is sent. What is sent and cannot be used is refused, never taken for nothing."""
-    given = request.headers.getlist("authorization")
-    if not given:
-        return None
-    scheme, _, token = given[0].partition(" ")
-    if len(given) > 1 or scheme.lower() != "bearer":
-        raise NotAuthenticated("Send one access token: `Authorization: Bearer …`")
-    return token.strip(" ")

@@ -30,8 +30,11 @@ def accepted_types(method: str) -> tuple[str, ...]:
 
 class JsonRequest(Request):
     async def read(self, limit: int) -> None:
-        """Read at most `limit` bytes and parse them, if there are any. Raises `HttpProblem`."""
+        """Read at most `limit` bytes. Raises `HttpProblem`."""
         self._body = await read_within(self, limit)
+
+    def parse(self) -> None:
+        """What has been read, if that is anything. Raises `HttpProblem`."""
         if self._body:
             name = "Accept-Patch" if self.method == "PATCH" else "Accept"  # RFC 5789 section 2.2
             check_media_type(self, accepted_types(self.method), told_in=name)

@@ -12,9 +12,11 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .authentication import SCHEME, SignIn, identified, sign_in_wanted
+from .authentication import SCHEME, SignIn, access_token_of, identified, sign_in_wanted
 from .documentation import problems
 from .json_body import JsonRequest
+
+_MOST_PARAMETERS = 100  # far more than any operation knows; to take thousands apart would keep the server busy
 
 _query_faults: ContextVar[list[dict[str, Any]]] = ContextVar("steward_query_faults")
 
@@ -23,7 +25,8 @@ class StrictRoute(APIRoute):
     """Refuses callers who have not signed in, where the endpoint takes an actor (401), query parameters that are
     unknown or repeated (422), bodies that do not say they are JSON (415), and JSON that readers disagree on (400).
 
-    In this order: of a stranger not even the body is read.
+    In this order: of a stranger not even the body is read. Of others it is read before the database is asked who they
+    are, or whoever holds a body back would keep the rights that they had when they began to send it.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -33,24 +36,27 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = self._validating_handler()
         wanted = self._sign_in
-        if wanted is None:
-            return handle
+        takes_body = self.body_field is not None
 
-        async def handle_identified(request: Request) -> Response:
-            async with identified(request, wanted):
+        async def handle_strictly(request: Request) -> Response:
+            token = None if wanted is None else access_token_of(request, wanted)
+            if takes_body:
+                request = JsonRequest(request.scope, request.receive)
+                await request.read(request.app.state.container.settings().max_body_size)
+            if wanted is None:
+                return await handle(request)
+            async with identified(request, token):
                 return await handle(request)
 
-        return handle_identified
+        return handle_strictly
 
     def _validating_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         known = frozenset(_query_names(self.dependant))
-        takes_body = self.body_field is not None
 
-        async def handle_strictly(request: Request) -> Response:
-            if takes_body:
-                request = JsonRequest(request.scope, request.receive)
-                await request.read(request.app.state.container.settings().max_body_size)
+        async def validate(request: Request) -> Response:
+            if isinstance(request, JsonRequest):
+                request.parse()
             faults = _faults_of_query(request, known)
             _query_faults.set(faults)
             try:
@@ -58,7 +64,7 @@ class StrictRoute(APIRoute):
             except RequestValidationError as error:
                 raise RequestValidationError([*faults, *error.errors()]) from None
 
-        return handle_strictly
+        return validate
 
 
 def _documented(options: dict[str, Any], sign_in: SignIn | None) -> dict[str, Any]:
@@ -94,8 +100,11 @@ def _query_names(dependant: Dependant) -> list[str]:
 
 
 def _faults_of_query(request: Request, known: frozenset[str]) -> list[dict[str, Any]]:
-    if not request.scope["query_string"]:
+    query: bytes = request.scope["query_string"]
+    if not query:
         return []
+    if query.count(b"&") >= _MOST_PARAMETERS:
+        return [_fault("", "too_many_parameters", f"At most {_MOST_PARAMETERS} parameters")]
     given = Counter(name for name, _ in request.query_params.multi_items())
     return [
         _fault(name, "repeated_parameter", "Give it once")

@@ -8,11 +8,12 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from starlette.types import Receive, Scope, Send
+from steward.domain.users import Role
 from steward.entrypoints.http.protocol import ProblemProtocol
 from steward.testing import FastHasher
 from uvicorn.server import ServerState
 
-from tests.support.http import Api, serving
+from tests.support.http import Api, faults_of, problem_of, serving
 
 from .signing_in import LIMITED, WRONG, given_account, hashing_with, oauth_error_of, sign_in
 
@@ -39,6 +40,34 @@ async def test_other_spellings_do_not_tell_whether_an_e_mail_address_has_an_acco
         assert oauth_error_of(await sign_in(api.anonymous, first.format(rest), "wrong password")) == LIMITED
         answers.append(oauth_error_of(await sign_in(api.anonymous, f"b{rest}@example.org", "wrong password")))
     assert answers == [WRONG, WRONG]
+
+
+async def test_whoever_holds_a_body_back_has_the_rights_of_when_it_came(api: Api) -> None:
+    bob, carl = await given_account(api, "bobby", role=Role.ADMIN), await given_account(api, "carly")
+    headers = await api.bearer(bob.id)
+
+    async def held_back() -> AsyncIterator[bytes]:
+        yield b'{"role":'
+        # In a task of its own: here, where the first request is being read, the two would share their context.
+        deactivated = asyncio.create_task(api.client.patch(f"/users/{bob.id}", json={"is_active": False}))
+        assert (await deactivated).status_code == 200
+        yield b' "admin"}'
+
+    answer = await api.anonymous.patch(
+        f"/users/{carl.id}", content=held_back(), headers={**headers, "Content-Type": "application/json"}
+    )
+    assert problem_of(answer) == (401, "token_revoked")
+    assert (await api.client.get(f"/users/{carl.id}")).json()["role"] == "member"
+
+
+async def test_more_parameters_than_any_operation_knows_are_not_taken_apart(api: Api) -> None:
+    answer = await api.anonymous.get("/livez?" + "a&" * 1000)
+    assert faults_of(answer) == [("", "too_many_parameters")]
+
+
+async def test_a_form_is_no_longer_than_it_need_be(api: Api) -> None:
+    form = {"grant_type": "password", "username": "a" * 70_000, "password": "b"}
+    assert problem_of(await api.anonymous.post("/auth/token", data=form)) == (413, "body_too_large")
 
 
 async def test_requests_wait_in_the_network_until_those_before_them_have_been_answered() -> None:

@@ -1,5 +1,6 @@
 """Signing up and changing a password, and their limits, in every form."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -131,3 +132,29 @@ async def test_a_change_that_could_not_be_hashed_counts_for_nothing(store: Store
 async def test_who_is_no_user_has_no_password_to_change(store: Store, nobody: Any) -> None:
     with pytest.raises(NotAuthenticated):
         await change_password(store, accounts_with(FastHasher()), nobody, PASSWORD)
+
+
+# Hashes made at another cost are renewed when somebody signs in.
+OTHER_PARAMETERS = 2
+
+
+async def test_all_who_sign_in_while_the_hash_is_renewed_are_let_in(store: Store) -> None:
+    ada = await given_account(store, "ada")
+    accounts = accounts_with(hasher := FastHasher(cost=OTHER_PARAMETERS), sign_in=4)
+    for tokens in await asyncio.gather(*(sign_in(store, accounts, "ada", PASSWORD) for _ in range(4))):
+        assert (await who_is(store, tokens)).user_id == ada.id
+    renewed = (await users.get_user(store.unit_of_work(), SYSTEM, user_id=ada.id)).password_hash
+    assert renewed == await hasher.hash(PASSWORD)
+    await asyncio.gather(*(sign_in(store, accounts, "ada", PASSWORD) for _ in range(4)))  # each took its count back
+
+
+async def test_a_password_is_changed_while_its_hash_is_renewed(store: Store) -> None:
+    ada = await given_account(store, "ada")
+    accounts = accounts_with(FastHasher(cost=OTHER_PARAMETERS))
+    changed, _ = await asyncio.gather(
+        change_password(store, accounts, Actor.of(ada), PASSWORD),
+        sign_in(store, accounts, "ada", PASSWORD),
+        return_exceptions=True,  # of the second, which may come too late
+    )
+    assert changed is None
+    await sign_in(store, accounts, "ada", NEW)

@@ -24,6 +24,8 @@ from ..schemas import SessionList, TokenOut
 from ..strict_route import StrictRoute
 from ..where_from import client_of
 
+_LONGEST_FORM = 64 * 1024  # bytes: to take apart a megabyte of percent signs would keep the server busy
+
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
 
 _FORM_SCHEMA: dict[str, Any] = {
@@ -65,7 +67,7 @@ async def issue_token(request: Request, uow: CurrentUnitOfWork, accounts: Curren
     A refresh token is exchanged once. Its answer may get lost, so it may be sent again for a moment, as long as the one
     that came of it has not been used; any other reuse ends the session.
     """
-    form = await read_form(request, request.app.state.container.settings().max_body_size)
+    form = await read_form(request, min(_LONGEST_FORM, request.app.state.container.settings().max_body_size))
     grant = form.get("grant_type")
     if grant == "password":
         username, password = _fields(form, "username", "password")

@@ -134,14 +134,15 @@ def username_key(username: str) -> str:
 def check_email(email: str) -> str:
     """Return `email` in NFC: a plausible address of at most 254 characters (RFC 5321 section 4.5.3.1.3).
 
-    Whether it is real only a message to it can tell, so no more than its shape is asked for. Raises `InvalidValue`.
+    Whether it is real only a message to it can tell, so no more than its shape is asked for; characters that show
+    nothing are refused, because with them two addresses would look the same. Raises `InvalidValue`.
     """
     normal = unicodedata.normalize("NFC", check_text("email", email, least=0, most=LONGEST_TYPED_EMAIL))
     local, at, domain = normal.rpartition("@")
     if (
         not (local and at and domain)
         or "@" in local
-        or any(character.isspace() for character in normal)
+        or any(map(_shows_nothing, normal))
         or "" in domain.split(".")
     ):
         raise InvalidValue("email", "email_shape", "This is not an e-mail address")
@@ -185,6 +186,10 @@ def check_is_active(is_active: bool) -> bool:
     if not isinstance(is_active, bool):
         raise InvalidValue("is_active", "bool_type", "A user is active or not: true or false")
     return is_active
+
+
+def _shows_nothing(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) == "Cf" or character in _INVISIBLE
 
 
 _PUNCTUATION = "._-"

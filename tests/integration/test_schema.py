@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -18,20 +17,7 @@ from steward.domain.errors import (
 
 from tests.conftest import Postgres
 from tests.support.given import given_item, given_user
-
-NOW = datetime(2026, 11, 22, 1, 18, 0, 123456, tzinfo=UTC)
-
-A_USER: dict[str, Any] = {
-    "username": "ada",
-    "username_key": "ada",
-    "email": "ada@example.org",
-    "email_key": "ada@example.org",
-    "role": "member",
-    "is_active": True,
-    "created_at": NOW,
-    "updated_at": NOW,
-    "version": 1,
-}
+from tests.support.rows import A_USER, NOW
 
 # Everything about a PostgreSQL table that Alembic's comparison does not look at, or looks at generously.
 POSTGRES_DETAILS = (

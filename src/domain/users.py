@@ -139,12 +139,7 @@ def check_email(email: str) -> str:
     """
     normal = unicodedata.normalize("NFC", check_text("email", email, least=0, most=LONGEST_TYPED_EMAIL))
     local, at, domain = normal.rpartition("@")
-    if (
-        not (local and at and domain)
-        or "@" in local
-        or any(map(_shows_nothing, normal))
-        or "" in domain.split(".")
-    ):
+    if not (local and at and domain) or "@" in local or any(map(_shows_nothing, normal)) or "" in domain.split("."):
         raise InvalidValue("email", "email_shape", "This is not an e-mail address")
     return check_text("email", normal, least=3, most=254)
 

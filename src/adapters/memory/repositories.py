@@ -28,7 +28,7 @@ from ...domain.users import (
     username_key,
 )
 from ..guards import Guard, locks, reads, writes
-from .state import State, copy_item, copy_user
+from .state import State, check_item, copy_item, copy_user
 
 if TYPE_CHECKING:
     from .unit_of_work import MemoryTransaction
@@ -175,6 +175,7 @@ class MemoryItems:
         state = await self._transaction.write()
         stored = state.items.get(item.id)
         _check_version(item.version, None if stored is None else stored.version, named)
+        check_item(item)
         if item.owner_id not in state.users:
             raise UnknownRecipient
         state.put_item(replace(item, version=item.version + 1))
@@ -207,8 +208,6 @@ class MemoryItems:
 
     def _store_new(self, state: State, new: NewItem, at: datetime) -> Item:
         item_id = self._transaction.database.next_item_id()
-        if new.owner_id not in state.users:
-            raise UnknownOwner(new.owner_id)
         item = Item(
             id=item_id,
             owner_id=new.owner_id,
@@ -220,6 +219,9 @@ class MemoryItems:
             updated_at=at,
             version=1,
         )
+        check_item(item)
+        if new.owner_id not in state.users:
+            raise UnknownOwner(new.owner_id)
         state.put_item(item)
         return item
 

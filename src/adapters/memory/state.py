@@ -48,10 +48,8 @@ class State:
         self.users[user.id] = replace(user, created_at=_utc(user.created_at), updated_at=_utc(user.updated_at))
 
     def put_item(self, item: Item) -> None:
-        """Keep a copy. Raises `InvalidValue` for what the CHECK constraints of the databases refuse."""
-        _check("name", "ck_items_name_length", 1 <= len(item.name) <= 200)
-        _check("description", "ck_items_description_length", len(item.description or "") <= 10_000)
-        _check("quantity", "ck_items_quantity_range", 0 <= item.quantity <= MAX_QUANTITY)
+        """Keep a copy. Raises as `check_item`."""
+        check_item(item)
         self.items[item.id] = replace(
             item,
             attributes=deepcopy(item.attributes),
@@ -85,6 +83,13 @@ class State:
             del self.sessions[session_id]
             del self.generations[session_id]
         self.tokens = {key: token for key, token in self.tokens.items() if token.session_id not in ended}
+
+
+def check_item(item: Item) -> None:
+    """Raises `InvalidValue` for what the CHECK constraints refuse, which databases ask before the foreign keys."""
+    _check("name", "ck_items_name_length", 1 <= len(item.name) <= 200)
+    _check("description", "ck_items_description_length", len(item.description or "") <= 10_000)
+    _check("quantity", "ck_items_quantity_range", 0 <= item.quantity <= MAX_QUANTITY)
 
 
 def copy_user(user: User) -> User:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from ...domain.errors import ItemNotFound, UserNotFound
+from ...domain.errors import InvalidValue, ItemNotFound, UserNotFound
 from ...domain.items import ItemId, NewItem
 from ...domain.users import NewUser, Owner, PasswordHash, Role, UserId
 from ..given import Store, given_item, given_user
@@ -98,6 +98,17 @@ class Repositories(Setting):
             await uow.commit()
         async with store.unit_of_work().reading() as uow:
             assert await uow.items.get(item.id) == item
+
+    async def test_a_row_is_checked_before_what_it_refers_to(self, store: Store) -> None:
+        item = await given_item(store)
+        wrong = replace(item, quantity=-1, owner_id=UserId(7_000_000))
+        async with store.unit_of_work() as uow:
+            with pytest.raises(InvalidValue, match="ck_items_quantity_range"):
+                await uow.items.save(wrong)
+        new = NewItem(wrong.owner_id, wrong.name, wrong.description, wrong.quantity, wrong.attributes)
+        async with store.unit_of_work() as uow:
+            with pytest.raises(InvalidValue, match="ck_items_quantity_range"):
+                await uow.items.add(new, at=uow.now)
 
     @pytest.mark.parametrize("nowhere", NOWHERE)
     async def test_an_id_that_nobody_has_is_not_found_whatever_it_is(self, store: Store, nowhere: int) -> None:

@@ -23,7 +23,7 @@ run: $(VENV)/run.done ## Start the server on a SQLite file under var/
 	@exec $(BIN)/steward serve
 
 test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 2 $(TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)
 
 scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
 	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     rate_limit_sign_in_account: Quota = (100, timedelta(hours=1))
     rate_limit_sign_in_address: Quota = (100, timedelta(minutes=5))
     # From one address: sign-up tells whether a name is taken.
-    rate_limit_sign_up: Quota = (20, timedelta(hours=1))
+    rate_limit_sign_up: Quota = (100, timedelta(hours=1))
     # Of one user.
     rate_limit_password: Quota = (10, timedelta(hours=1))
     # Of one user, transfers to a recipient who is not there: they too tell whether a name exists.

@@ -262,3 +262,15 @@ def test_refresh_tokens_live_no_shorter_than_access_tokens_and_none_beyond_the_c
         "STEWARD_REFRESH_TOKEN_GRACE",
     ]
     load_settings(access_token_ttl=60, refresh_token_ttl=60)
+
+
+def test_the_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("s" * 32 + "\n")
+    monkeypatch.setenv("STEWARD_SECRET_KEY_FILE", str(file))
+    secret = load_settings().secret_key
+    assert secret is not None
+    assert secret.get_secret_value() == "s" * 32
+    monkeypatch.setenv("STEWARD_SECRET_KEY", "t" * 32)
+    with pytest.raises(ConfigurationError, match="not both"):
+        load_settings()

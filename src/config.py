@@ -54,11 +54,11 @@ class Settings(BaseSettings):
     # Connections of each server process; times the processes, no more than PostgreSQL's max_connections.
     pool_size: int = Field(default=16, ge=1, le=500)
     # How long a request waits for a connection before it is refused with 503.
-    pool_timeout: float = Field(default=2.0, gt=0)
-    connect_timeout: float = Field(default=3.0, gt=0)
-    statement_timeout: float = Field(default=5.0, gt=0)
+    pool_timeout: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+    connect_timeout: float = Field(default=3.0, gt=0, allow_inf_nan=False)
+    statement_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
     # How long SQLite waits for another process that is writing.
-    busy_timeout: float = Field(default=2.0, ge=0)
+    busy_timeout: float = Field(default=2.0, ge=0, allow_inf_nan=False)
     # Logs every statement with its parameters: personal data ends up in the log.
     database_echo: bool = False
     # The largest request body, in bytes.
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     shutdown_timeout: int = Field(default=10, ge=0)
     # How long after SIGTERM the server still takes requests: what was sent already is read, and a load balancer that
     # asks for readiness learns to send no more. Behind one, longer than the interval at which it asks.
-    drain_time: float = Field(default=0.25, ge=0)
+    drain_time: float = Field(default=0.25, ge=0, allow_inf_nan=False)
     # The first admin, made when the server starts on an empty database; without a password one is made and shown.
     admin_username: str = "admin"
     admin_email: str = "admin@example.org"

@@ -5,19 +5,20 @@ stands between the blocks. So they take a unit of work that is not open, and go 
 """
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ..domain.actors import Actor
 from ..domain.attempts import Counter
 from ..domain.errors import (
+    Conflict,
     InvalidCredentials,
     InvalidValue,
     NotAuthenticated,
-    Overloaded,
     PasswordReplaced,
     RegistrationClosed,
+    StorageError,
 )
 from ..domain.sessions import Client, Lifetimes
 from ..domain.text import check_text
@@ -147,13 +148,14 @@ class Accounts:
     async def _counted(
         self, uow: UnitOfWork, actor: Actor, attempts: Sequence[Attempt]
     ) -> AsyncIterator[Sequence[Counter]]:
-        """Counts before the block is entered. An attempt that could not be made, because too many passwords were
-        waiting to be hashed, counts for nothing."""
+        """Counts before the block is entered. What came to nothing because of the database, or because too many
+        passwords were waiting to be hashed, counts for nothing: a wrong password has been refused before."""
         counted = await run(uow, count_attempts, actor, attempts=attempts)
         try:
             yield counted
-        except Overloaded:
-            await run(uow, take_back_attempts, actor, counted=counted)
+        except (StorageError, Conflict):
+            with suppress(StorageError, Conflict):  # it would hide what went wrong
+                await run(uow, take_back_attempts, actor, counted=counted)
             raise
 
 

@@ -6,8 +6,9 @@ from contextvars import copy_context
 from http import HTTPStatus
 from ipaddress import IPv6Address
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from .answer_headers import complete_headers
 from .problems import problem_response
@@ -23,11 +24,12 @@ class ProblemProtocol(HttpToolsProtocol):
     And a client by IPv4 has an IPv4 address, whatever the socket is."""
 
     _fault = ("bad_request", "These bytes are not an HTTP request")
-    _heads = 0  # how many have been read
+    _steps = 0  # heads that have been read, and pieces of bodies
     _in_head = True
-    _told = 0  # bytes of the head that the parser has told of
-    _came = 0  # bytes of the head that have come: of a header the parser tells when the next one begins
+    _told = 0  # bytes of the head, and of the trailer, that the parser has told of
+    _came = 0  # bytes that have come since the last step: of a header the parser tells when the next one begins
     _has_refused = False
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -38,13 +40,12 @@ class ProblemProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._has_refused:
             return
-        heads, was_in_head = self._heads, self._in_head
+        steps = self._steps
         super().data_received(data)
-        if self._in_head and not self._has_refused:
-            self._came = self._came + len(data) if was_in_head and heads == self._heads else 0
-            if self._came > LONGEST_HEAD:
-                self._fault = _HEAD_TOO_LARGE
-                self.send_400_response("")
+        self._came = self._came + len(data) if steps == self._steps else 0
+        if self._came > LONGEST_HEAD and not self._has_refused:
+            self._fault = _HEAD_TOO_LARGE
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -56,15 +57,29 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._grow(len(name) + len(value))
-        super().on_header(name, value)
+        # Trailers are no headers (RFC 9110 section 6.5.1): no proxy in front has looked at them.
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._came, self._heads = False, 0, self._heads + 1
+        self._in_head, self._steps = False, self._steps + 1
         # RFC 9112 section 3.2: what stands in front may have routed by another one.
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise self._refused("bad_request", "A request says once, in Host, where it goes")
+        if self.parser.should_upgrade() and any(map(_tells_of_body, self.headers)):
+            # Its parser takes the body for another protocol, and drops it.
+            raise self._refused("bad_request", "A request to upgrade has no body here: send it without Upgrade")
         super().on_headers_complete()
+        if self.parser.should_upgrade():
+            self.cycle.keep_alive = False  # what stands behind it in the same bytes is lost: to be sent again
+
+    def on_body(self, body: bytes) -> None:
+        self._steps += 1
+        super().on_body(body)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Whoever offers another protocol (RFC 9110 section 7.8) is answered in this one: nothing to warn of."""
 
     def _grow(self, size: int) -> None:
         self._told += size
@@ -77,14 +92,40 @@ class ProblemProtocol(HttpToolsProtocol):
         return ValueError(detail)
 
     def send_400_response(self, msg: str) -> None:
-        # Its request id would else stay with what the event loop does next, for other connections.
-        copy_context().run(self._refuse)
+        self._has_refused = True
+        if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
+            # The fault is in its body: the problem is its answer.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.pipeline:
+                self.pipeline.popleft()
+        self._refuse_in_turn()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._has_refused:
+            self._refuse_in_turn()
+
+    def _refuse_in_turn(self) -> None:
+        """Answers come in the order of the requests (RFC 9112 section 9.3.2)."""
+        answering = self._answering
+        if answering is not None and answering.disconnected and answering.response_started:
+            self.transport.close()  # in the middle of its answer
+        elif not self.transport.is_closing() and (
+            answering is None or answering.response_complete or answering.disconnected
+        ):
+            # Its request id would else stay with what the event loop does next, for other connections.
+            copy_context().run(self._refuse)
 
     def _refuse(self) -> None:
         request_id = begin_request(None)
         answer = problem_response({"path": "", "raw_path": b""}, *self._fault)
         headers = [
-            *self.server_state.default_headers,
+            *(header for header in self.server_state.default_headers if header[0] != b"connection"),
             *complete_headers(answer.raw_headers, request_id),
             (b"connection", b"close"),
         ]
@@ -93,7 +134,6 @@ class ProblemProtocol(HttpToolsProtocol):
         line = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
         self.transport.write(line + head + b"\r\n" + bytes(answer.body))
         # Closed while bytes still come, the connection would be reset, and the answer lost (RFC 9112 section 9.6).
-        self._has_refused = True
         self.transport.write_eof()
         self.loop.call_later(LINGER, self.transport.close)
 
@@ -112,6 +152,11 @@ class _InTurn(FlowControl):
 
 
 _HEAD_TOO_LARGE = ("head_too_large", f"The request line and its headers have at most {LONGEST_HEAD} bytes")
+
+
+def _tells_of_body(header: tuple[bytes, bytes]) -> bool:
+    name, value = header
+    return name == b"transfer-encoding" or (name == b"content-length" and int(value) > 0)
 
 
 def _unmapped(address: str) -> str:

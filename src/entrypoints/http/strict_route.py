@@ -25,8 +25,8 @@ class StrictRoute(APIRoute):
     """Refuses callers who have not signed in, where the endpoint takes an actor (401), query parameters that are
     unknown or repeated (422), bodies that do not say they are JSON (415), and JSON that readers disagree on (400).
 
-    In this order: of a stranger not even the body is read. Of others it is read before the database is asked who they
-    are, or whoever holds a body back would keep the rights that they had when they began to send it.
+    In this order: of whoever sends nothing that can be a token not even the body is read. Of others it is read before
+    the database is asked who they are, or whoever holds a body back would keep the rights of when it began.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

@@ -91,3 +91,48 @@ async def test_a_large_body_does_not_count_as_a_head(sqlite_server: StewardServe
     status, _, rest = await send(sqlite_server, first + b"GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
     assert status == "HTTP/1.1 415 Unsupported Media Type"
     assert b"HTTP/1.1 200 OK" in rest
+
+
+FORM = b"grant_type=password&username=bob&password=xxxx"
+CHUNKED_FORM = (
+    b"POST /auth/token HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2e\r\n"
+    + FORM
+    + b"\r\n0\r\n"
+)
+
+
+async def test_what_stands_in_a_trailer_is_no_header(sqlite_server: StewardServer) -> None:
+    trailer = b"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+    status, _, _ = await send(sqlite_server, CHUNKED_FORM + trailer)
+    assert status == "HTTP/1.1 415 Unsupported Media Type"
+
+
+async def test_a_trailer_has_a_limit(sqlite_server: StewardServer) -> None:
+    host, port = sqlite_server.url.removeprefix("http://").rsplit(":", 1)
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(CHUNKED_FORM.replace(b"Connection: close\r\n", b"") + b"X: ")
+    with pytest.raises(ConnectionError):
+        for _ in range(400):
+            writer.write(b"a" * 65_536)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+    writer.transport.abort()
+
+
+async def test_a_refusal_waits_for_the_answers_before_it(sqlite_server: StewardServer) -> None:
+    status, _, rest = await send(sqlite_server, b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n\x00garbage\r\n\r\n")
+    assert status == "HTTP/1.1 200 OK"
+    assert b"HTTP/1.1 400 Bad Request" in rest
+    assert not [line for line in sqlite_server.errors if "RuntimeError" in line]
+
+
+async def test_a_request_that_offers_an_upgrade_is_answered_or_refused_with_its_body(
+    sqlite_server: StewardServer,
+) -> None:
+    upgrade = b"Host: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n"
+    status, _, _ = await send(sqlite_server, b"GET /livez HTTP/1.1\r\n" + upgrade + b"\r\n")
+    assert status == "HTTP/1.1 200 OK"
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 46\r\n\r\n" + FORM
+    status, _, body = await send(sqlite_server, b"POST /auth/token HTTP/1.1\r\n" + upgrade + form)
+    assert status == "HTTP/1.1 400 Bad Request"
+    assert "Upgrade" in json.loads(body)["detail"]

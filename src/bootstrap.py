@@ -1,4 +1,4 @@
-"""The composition root: what is made of what. Nothing else is decided here.
+"""The composition root: what is made of what, and of which settings. Nothing else is decided here.
 
 No wiring (`@inject`, `container.wire()`): it is global to the process, so two applications would both answer from the
 container that was wired last, and it costs a third of a small request. The HTTP application keeps its container on

@@ -19,6 +19,7 @@ from ..domain.errors import (
     PasswordReplaced,
     RegistrationClosed,
     StorageError,
+    UserNotFound,
 )
 from ..domain.sessions import Client, Lifetimes
 from ..domain.text import check_text
@@ -29,7 +30,7 @@ from .retry import run
 from .sessions import begin_session, refresh_session
 from .tokens import Tokens
 from .unit_of_work import UnitOfWork
-from .users import register_user, set_password
+from .users import find_user, register_user, set_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +161,7 @@ class Accounts:
 
 
 async def _find(uow: UnitOfWork, name: str) -> User | None:
-    """No username has an `@` in it."""
-    async with uow.reading():
-        return await (uow.users.find_by_email(name) if "@" in name else uow.users.find(name))
+    try:
+        return await find_user(uow, Actor.system(), name=name)
+    except UserNotFound:
+        return None

@@ -56,8 +56,10 @@ async def get_user(uow: UnitOfWork, actor: Actor, *, user_id: UserId) -> User:
 
 
 async def find_user(uow: UnitOfWork, actor: Actor, *, name: str) -> User:
-    """By username or by e-mail address, in any case. Raises `UserNotFound`, also for a user that is not the actor's
-    to see."""
+    """By username or by e-mail address, in any case; no username has an `@` in it.
+
+    Raises `UserNotFound`, also for a user that is not the actor's to see.
+    """
     async with uow.reading():
         user = await (uow.users.find_by_email(name) if "@" in name else uow.users.find(name))
     if user is None or not actor.may_act_for(user.id):

@@ -1,4 +1,4 @@
-"""What a stranger's review found."""
+"""Attacks that have worked once."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -35,6 +35,12 @@ _TYPES = (
     ProblemType("malformed_json", 400, "Malformed JSON", "Send a body that is one JSON document in UTF-8 (RFC 8259)."),
     ProblemType("invalid_cursor", 400, "Invalid cursor", "Follow `next_cursor` or `Link`; else begin again."),
     ProblemType(
+        "malformed_idempotency_key",
+        400,
+        "Malformed idempotency key",
+        "Send one key of 1 to 255 visible ASCII characters, such as a UUID.",
+    ),
+    ProblemType(
         "malformed_form", 400, "Malformed form", "Send `application/x-www-form-urlencoded` in UTF-8, of a few fields."
     ),
     ProblemType(
@@ -86,6 +92,13 @@ _TYPES = (
     ProblemType(
         "quantity_overflow", 409, "Quantity overflow", "The receiving item cannot hold so many: transfer fewer."
     ),
+    ProblemType(
+        "idempotency_key_in_use",
+        409,
+        "Idempotency key in use",
+        "The first request with this key is still under way: repeat it after a pause.",
+        1,
+    ),
     ProblemType("conflict", 409, "Conflict", "Others were changing the same thing all the time. Repeat the request."),
     ProblemType(
         "version_mismatch", 412, "Version mismatch", "It has changed since you read it: read it again, then decide."
@@ -100,6 +113,18 @@ _TYPES = (
     ProblemType("invalid_request", 422, "Invalid request", "`errors` names each fault and where it is."),
     ProblemType("unknown_recipient", 422, "Unknown recipient", "Name an active recipient other than the owner."),
     ProblemType("same_item", 422, "Same item", "Name another item as the recipient."),
+    ProblemType(
+        "idempotency_key_reused",
+        422,
+        "Idempotency key reused",
+        "This key was used for another request: draw a new one for each.",
+    ),
+    ProblemType(
+        "precondition_required",
+        428,
+        "Precondition required",
+        "Read the thing, and send its ETag as `If-Match` (in a batch: its `version`).",
+    ),
     ProblemType("rate_limited", 429, "Too many attempts", "Wait as long as `Retry-After` says."),
     ProblemType("head_too_large", 431, "Headers too large", "Send a shorter path, or fewer and shorter headers."),
     ProblemType(
@@ -121,7 +146,7 @@ _TYPES = (
         "outcome_unknown",
         503,
         "Outcome unknown",
-        "It may or may not be stored: read first, before you repeat the request.",
+        "It may or may not be stored: repeat the request with the same Idempotency-Key, or read first.",
     ),
     ProblemType("storage_full", 507, "Storage full", "Nothing was stored. The operator has to make room."),
 )

@@ -11,7 +11,7 @@ from ..bootstrap import Container, container_for
 from ..config import Settings, load_settings
 from ..domain.actors import Actor
 from ..domain.users import Role, User, UserId
-from ..service_layer import items, retry, sessions, users
+from ..service_layer import items, lists, retry, sessions, users
 from ..service_layer.hashing import Hasher
 from ..service_layer.unit_of_work import UnitOfWork
 
@@ -63,7 +63,7 @@ class Users:
         self._open_to_all = open_to_all
         self.get = steward.bind(users.get_user)
         self.find = steward.bind(users.find_user)
-        self.list = steward.bind(users.list_users)
+        self.list = steward.bind(lists.list_users)
         self.update = steward.bind(users.update_user)
         self.delete = steward.bind(users.delete_user)
 
@@ -94,8 +94,8 @@ class Items:
         self.create = steward.bind(items.create_item)
         self.get = steward.bind(items.get_item)
         self.get_with_owner = steward.bind(items.get_item_with_owner)
-        self.list = steward.bind(items.list_items)
-        self.list_with_owner = steward.bind(items.list_items_with_owner)
+        self.list = steward.bind(lists.list_items)
+        self.list_with_owner = steward.bind(lists.list_items_with_owner)
         self.update = steward.bind(items.update_item)
         self.delete = steward.bind(items.delete_item)
         self.transfer = steward.bind(items.transfer_item)

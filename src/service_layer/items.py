@@ -1,4 +1,4 @@
-"""What can be done with items."""
+"""What can be done with one item."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +12,11 @@ from ..domain.errors import (
     UnknownOwner,
     UnknownRecipient,
     UserNotFound,
-    VersionMismatch,
 )
 from ..domain.items import Item, ItemId, NewItem, OwnedItem, Recipient, ToItem, Transfer, check_quantity
-from ..domain.pages import check_limit
 from ..domain.partial import UNSET, Unset
 from ..domain.users import User, UserId
+from ..domain.versions import Expected, check_version, named
 from .unit_of_work import UnitOfWork
 
 
@@ -64,38 +63,6 @@ async def get_item_with_owner(uow: UnitOfWork, actor: Actor, *, item_id: ItemId)
     return owned
 
 
-async def list_items(
-    uow: UnitOfWork,
-    actor: Actor,
-    *,
-    owner_id: UserId | None = None,
-    before: ItemId | None = None,
-    limit: int = 50,
-) -> list[Item]:
-    """At most `limit` items with ids below `before`, the newest first: the actor's own; an admin's all, or one
-    owner's. Raises `NotAuthenticated`, `UserNotFound` for an owner that is not the actor's to see, and `InvalidValue`
-    for a limit below 1."""
-    owner_id = _visible_owner(actor, owner_id)
-    check_limit(limit)
-    async with uow.reading():
-        return await uow.items.page(owner_id=owner_id, before=before, limit=limit)
-
-
-async def list_items_with_owner(
-    uow: UnitOfWork,
-    actor: Actor,
-    *,
-    owner_id: UserId | None = None,
-    before: ItemId | None = None,
-    limit: int = 50,
-) -> list[OwnedItem]:
-    """As `list_items`, each with what others may see of its owner; one statement, whatever the length."""
-    owner_id = _visible_owner(actor, owner_id)
-    check_limit(limit)
-    async with uow.reading():
-        return await uow.items.page_with_owner(owner_id=owner_id, before=before, limit=limit)
-
-
 async def update_item(
     uow: UnitOfWork,
     actor: Actor,
@@ -105,31 +72,31 @@ async def update_item(
     description: str | None | Unset = UNSET,
     quantity: int | Unset = UNSET,
     attributes: Mapping[str, Any] | Unset = UNSET,
-    version: int | None = None,
+    version: Expected = None,
 ) -> Item:
     """Change what is given (`attributes` as an RFC 7396 merge patch); a change of nothing keeps the version.
 
-    `version` is the one that the caller saw: `VersionMismatch` if it is gone. Raises `ItemNotFound`,
-    `InvalidValue`.
+    `version` is the one that the caller saw, or a condition on it: `VersionMismatch` if it is gone, `VersionRequired`
+    if one has to be named. Raises `ItemNotFound`, `InvalidValue`.
     """
     async with uow:
         item = await _get_own(uow, actor, item_id)
-        _require(item, version)
+        check_version(item.version, version)
         if item.change(at=uow.now, name=name, description=description, quantity=quantity, attributes=attributes):
-            await uow.items.save(item, named=version)
+            await uow.items.save(item, named=named(version))
         await uow.commit()
     return item
 
 
-async def delete_item(uow: UnitOfWork, actor: Actor, *, item_id: ItemId, version: int | None = None) -> bool:
-    """Say whether there was such an item to delete. Raises `VersionMismatch` as `update_item`."""
+async def delete_item(uow: UnitOfWork, actor: Actor, *, item_id: ItemId, version: Expected = None) -> bool:
+    """Say whether there was such an item to delete. As to `version` see `update_item`."""
     async with uow:
         try:
             item = await _get_own(uow, actor, item_id)
         except ItemNotFound:
             return False
-        _require(item, version)
-        await uow.items.delete(item, named=version)
+        check_version(item.version, version)
+        await uow.items.delete(item, named=named(version))
         await uow.commit()
     return True
 
@@ -141,19 +108,19 @@ async def transfer_item(
     item_id: ItemId,
     to: Recipient,
     quantity: int | None = None,
-    version: int | None = None,
+    version: Expected = None,
 ) -> Transfer:
     """Move an item, or a part of its quantity, to a user or into another item; the sum never changes.
 
     To a user: all of it moves the item itself, less splits it. Into an item: `quantity` (default all) is added
     there and taken here, where 0 may remain. Raises `ItemNotFound`, `InvalidValue` (a quantity below 1),
-    `UnknownRecipient`, `SameItem`, `InsufficientQuantity`, `QuantityOverflow`, and `VersionMismatch`.
+    `UnknownRecipient`, `SameItem`, `InsufficientQuantity`, `QuantityOverflow`; as to `version` see `update_item`.
     """
     if quantity is not None:
         check_quantity(quantity, least=1)
     async with uow:
         item = await _get_own(uow, actor, item_id)
-        _require(item, version)
+        check_version(item.version, version)
         if isinstance(to, ToItem):
             transfer = await _transfer_into(uow, actor, item, to.item_id, quantity, version)
         else:
@@ -163,17 +130,17 @@ async def transfer_item(
 
 
 async def _transfer_to_user(
-    uow: UnitOfWork, item: Item, to: str | UserId, quantity: int | None, version: int | None
+    uow: UnitOfWork, item: Item, to: str | UserId, quantity: int | None, version: Expected
 ) -> Transfer:
     recipient = await _find_recipient(uow, to)
     if recipient is None or not recipient.is_active or recipient.id == item.owner_id:
         raise UnknownRecipient
     if quantity is None or quantity == item.quantity:
         item.hand_to(recipient.id, at=uow.now)
-        await uow.items.save(item, named=version)
+        await uow.items.save(item, named=named(version))
         return Transfer(item=None, received=item)
     item.take(quantity, at=uow.now)
-    await uow.items.save(item, named=version)
+    await uow.items.save(item, named=named(version))
     part = NewItem.split_from(item, owner_id=recipient.id, quantity=quantity)
     try:
         received = await uow.items.add(part, at=uow.now)
@@ -183,7 +150,7 @@ async def _transfer_to_user(
 
 
 async def _transfer_into(
-    uow: UnitOfWork, actor: Actor, item: Item, to: ItemId, quantity: int | None, version: int | None
+    uow: UnitOfWork, actor: Actor, item: Item, to: ItemId, quantity: int | None, version: Expected
 ) -> Transfer:
     if to == item.id:
         raise SameItem
@@ -197,7 +164,7 @@ async def _transfer_into(
         target.put(moved, at=uow.now)
         # In id order, so that two transfers in opposite directions wait for each other instead of dead-locking.
         for changed in sorted((item, target), key=lambda each: each.id):
-            await uow.items.save(changed, named=version if changed is item else None)
+            await uow.items.save(changed, named=named(version) if changed is item else None)
     return Transfer(item=item, received=target)
 
 
@@ -215,17 +182,3 @@ async def _get_own(uow: UnitOfWork, actor: Actor, item_id: ItemId) -> Item:
     if not actor.may_act_for(item.owner_id):
         raise ItemNotFound(item_id)
     return item
-
-
-def _visible_owner(actor: Actor, owner_id: UserId | None) -> UserId | None:
-    actor.require_signed_in()
-    if owner_id is None:
-        return None if actor.is_admin else actor.user_id
-    if not actor.may_act_for(owner_id):
-        raise UserNotFound(owner_id)
-    return owner_id
-
-
-def _require(item: Item, version: int | None) -> None:
-    if version is not None and item.version != version:
-        raise VersionMismatch

@@ -13,11 +13,10 @@ from ..domain.errors import (
     UnknownRecipient,
     UserNotFound,
     UserOwnsItems,
-    VersionMismatch,
 )
-from ..domain.pages import check_limit
 from ..domain.partial import UNSET, Unset
 from ..domain.users import NewUser, PasswordHash, Role, User, UserId
+from ..domain.versions import Expected, check_version, named
 from .unit_of_work import UnitOfWork
 
 
@@ -67,18 +66,6 @@ async def find_user(uow: UnitOfWork, actor: Actor, *, name: str) -> User:
     return user
 
 
-async def list_users(uow: UnitOfWork, actor: Actor, *, before: UserId | None = None, limit: int = 50) -> list[User]:
-    """At most `limit` users with ids below `before`, the newest first.
-
-    Raises `Forbidden` unless an admin asks, and `InvalidValue` for a limit below 1.
-    """
-    if not actor.is_admin:
-        raise Forbidden("Only an admin lists users")
-    check_limit(limit)
-    async with uow.reading():
-        return await uow.users.page(before=before, limit=limit)
-
-
 async def update_user(
     uow: UnitOfWork,
     actor: Actor,
@@ -88,11 +75,12 @@ async def update_user(
     email: str | Unset = UNSET,
     role: Role | Unset = UNSET,
     is_active: bool | Unset = UNSET,
-    version: int | None = None,
+    version: Expected = None,
 ) -> User:
     """Change what is given; a change of nothing keeps version and `updated_at`.
 
-    `version` is the one that the caller saw: `VersionMismatch` if it is gone. Raises `UserNotFound`,
+    `version` is the one that the caller saw, or a condition on it: `VersionMismatch` if it is gone, `VersionRequired`
+    if one has to be named. Raises `UserNotFound`,
     `InvalidValue`, `UsernameTaken`, `EmailTaken`, `LastAdmin` if no active admin would remain, and `Forbidden` if
     someone other than an admin changes `role` or `is_active`. The sessions of a user who is no longer active end.
     """
@@ -102,12 +90,12 @@ async def update_user(
         raise Forbidden("Only an admin changes role and is_active")
     async with uow:
         user = await uow.users.get(user_id)
-        _require(user, version)
+        check_version(user.version, version)
         was_active_admin = user.is_active_admin
         if user.change(at=uow.now, username=username, email=email, role=role, is_active=is_active):
             if was_active_admin and not user.is_active_admin:
                 await _require_another_admin(uow, user)
-            await uow.users.save(user, named=version)
+            await uow.users.save(user, named=named(version))
             if not user.is_active:
                 await uow.sessions.end_all_of(user.id)
         await uow.commit()
@@ -148,12 +136,12 @@ async def delete_user(
     user_id: UserId,
     delete_items: bool = False,
     transfer_items_to: UserId | None = None,
-    version: int | None = None,
+    version: Expected = None,
 ) -> bool:
     """Say whether there was such a user to delete.
 
     With items left it raises `UserOwnsItems`, unless they are to be deleted, or to be handed to another active
-    user (`UnknownRecipient` if there is none). Raises `VersionMismatch` and `LastAdmin` as `update_user`.
+    user (`UnknownRecipient` if there is none). Raises `LastAdmin`; as to `version` see `update_user`.
     """
     if delete_items and transfer_items_to is not None:
         raise InvalidValue("transfer_items_to", "contradiction", "Items are either deleted or transferred")
@@ -162,13 +150,13 @@ async def delete_user(
     async with uow:
         try:
             user = await uow.users.get(user_id)
+            check_version(user.version, version)
             if user.is_active_admin:
                 await _require_another_admin(uow, user)
             # Holds off whoever would give this user an item between the two statements below.
             user = await uow.users.get(user_id, for_update=True)
         except UserNotFound:
             return False
-        _require(user, version)
         if delete_items:
             await uow.items.delete_all_of(user_id)
         elif transfer_items_to is not None:
@@ -176,7 +164,7 @@ async def delete_user(
             await uow.items.hand_over_all_of(user_id, to=transfer_items_to, at=uow.now)
         elif await uow.items.page(owner_id=user_id, limit=1):
             raise UserOwnsItems(user_id)
-        await uow.users.delete(user, named=version)
+        await uow.users.delete(user, named=named(version))
         await uow.commit()
     return True
 
@@ -196,8 +184,3 @@ async def _require_recipient(uow: UnitOfWork, user_id: UserId, *, giver: UserId)
         raise UnknownRecipient from None
     if not recipient.is_active or recipient.id == giver:
         raise UnknownRecipient
-
-
-def _require(user: User, version: int | None) -> None:
-    if version is not None and user.version != version:
-        raise VersionMismatch

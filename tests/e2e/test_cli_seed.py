@@ -6,13 +6,13 @@ from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
 from steward.domain.items import Item
 from steward.domain.users import UserId
-from steward.service_layer import items, users
+from steward.service_layer import lists
 
 from ..support.steward_command import steward
 
 
 async def _all_items(database: Database) -> list[Item]:
-    return await items.list_items(database.unit_of_work(), Actor.system(), limit=10_000)
+    return await lists.list_items(database.unit_of_work(), Actor.system(), limit=10_000)
 
 
 async def test_users_and_items_are_added_and_counted(server_url: str) -> None:
@@ -22,7 +22,7 @@ async def test_users_and_items_are_added_and_counted(server_url: str) -> None:
     assert "1500/1500" in done.stdout
     async with Database(server_url) as database:
         stored = await _all_items(database)
-        assert len(await users.list_users(database.unit_of_work(), Actor.system(), limit=100)) == 30
+        assert len(await lists.list_users(database.unit_of_work(), Actor.system(), limit=100)) == 30
     assert Counter(item.owner_id for item in stored)[UserId(1)] == 150
 
 
@@ -30,7 +30,7 @@ async def test_a_second_run_adds_to_the_first(server_url: str) -> None:
     for _ in range(2):
         assert steward("seed", "--users", "5", "--items", "10", database_url=server_url).returncode == 0
     async with Database(server_url) as database:
-        assert len(await users.list_users(database.unit_of_work(), Actor.system())) == 10
+        assert len(await lists.list_users(database.unit_of_work(), Actor.system())) == 10
         assert len(await _all_items(database)) == 20
 
 
@@ -38,7 +38,7 @@ async def test_seeded_users_can_be_given_a_password(sqlite_url: str) -> None:
     seed = "seed", "--users", "2", "--items", "0", "--password-stdin"
     assert steward(*seed, input="correct horse", database_url=sqlite_url).returncode == 0
     async with Database(sqlite_url) as database:
-        stored = await users.list_users(database.unit_of_work(), Actor.system())
+        stored = await lists.list_users(database.unit_of_work(), Actor.system())
     assert all(user.password_hash is not None for user in stored)
 
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
-from steward.service_layer import users
+from steward.service_layer import lists, users
 
 from ..conftest import Postgres
 from ..support.steward_command import steward
@@ -59,7 +59,7 @@ async def test_the_first_admin_is_made_by_the_settings_and_a_given_password_is_n
     with StewardServer(server_url, **settings) as server:
         assert not [line for line in server.output + server.errors if PASSWORD in line or "with the password" in line]
     async with Database(server_url) as database:
-        [admin] = await users.list_users(database.unit_of_work(), Actor.system())
+        [admin] = await lists.list_users(database.unit_of_work(), Actor.system())
     assert (admin.username, admin.email) == ("Ζωή", "zoe@example.org")
     assert admin.password_hash is not None
 
@@ -70,7 +70,7 @@ async def test_there_is_no_first_admin_where_there_are_users(server_url: str) ->
     with StewardServer(server_url) as server:
         assert not [line for line in server.output if "first admin" in line]
     async with Database(server_url) as database:
-        [ada] = await users.list_users(database.unit_of_work(), Actor.system())
+        [ada] = await lists.list_users(database.unit_of_work(), Actor.system())
     assert ada.username == "ada"
 
 

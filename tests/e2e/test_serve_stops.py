@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
-from steward.service_layer import items, users
+from steward.service_layer import lists, users
 
 from ..support.steward_server import StewardServer
 
@@ -120,7 +120,7 @@ async def test_a_request_that_takes_longer_than_the_shutdown_may_is_cut_off(serv
         with StewardServer(server_url, **settings) as server, _connection(server) as connection:
             _register(connection)
             assert server.stop() == 1
-        stored = await users.list_users(database.unit_of_work(), Actor.system())
+        stored = await lists.list_users(database.unit_of_work(), Actor.system())
     assert [user.username for user in stored] == ["eve"]
     assert any("1 requests were cut off" in line for line in server.errors)
 
@@ -152,7 +152,7 @@ async def test_every_acknowledged_write_under_load_is_there_afterwards(how: sign
             code = server.stop(how)
             for writer in writers:
                 writer.join()
-        stored = {item.id for item in await items.list_items(database.unit_of_work(), Actor.system(), limit=100_000)}
+        stored = {item.id for item in await lists.list_items(database.unit_of_work(), Actor.system(), limit=100_000)}
     assert code == (0 if how is signal.SIGTERM else -signal.SIGKILL)
     assert set(acknowledged) <= stored
 

@@ -27,7 +27,7 @@ from steward.domain.errors import (
     VersionMismatch,
 )
 from steward.domain.items import Item, ItemId, ToItem
-from steward.service_layer import items, users
+from steward.service_layer import items, lists, users
 from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork
 
@@ -219,8 +219,8 @@ async def test_no_item_outlives_its_owner_when_items_are_created_while_the_owner
         ]
         done, refusals = await outcomes(*creations[:2], deletion, *creations[2:])
         assert set(refusals) <= ({UnknownOwner, UserOwnsItems} if how == "refused" else {UnknownOwner})
-        there = {user.id for user in await users.list_users(stores[0].unit_of_work(), SYSTEM)}
-        of_user = await items.list_items(stores[0].unit_of_work(), SYSTEM, owner_id=user.id)
+        there = {user.id for user in await lists.list_users(stores[0].unit_of_work(), SYSTEM)}
+        of_user = await lists.list_items(stores[0].unit_of_work(), SYSTEM, owner_id=user.id)
         created = sum(1 for outcome in done if isinstance(outcome, Item))
         if user.id in there:
             assert refusals == {UserOwnsItems: 1}
@@ -250,7 +250,7 @@ async def test_a_user_who_is_deleted_while_given_something_gets_it_or_does_not_e
             run(stores[1].unit_of_work(), users.delete_user, SYSTEM, user_id=recipient.id),
         )
         assert set(refusals) <= {UnknownRecipient, UserOwnsItems}
-        there = {user.id for user in await users.list_users(stores[0].unit_of_work(), SYSTEM)}
+        there = {user.id for user in await lists.list_users(stores[0].unit_of_work(), SYSTEM)}
         after = await every_item(stores[0])
         assert {item.owner_id for item in after} <= there
         assert sum(item.quantity for item in after if item.id >= boxes[0].id) == 16
@@ -266,7 +266,7 @@ async def test_two_users_deleted_in_favour_of_each_other_leave_one_with_everythi
     assert (done, refusals) == ([True], {UnknownRecipient: 1})
     after = await every_item(stores[0])
     assert [item.id for item in after] == [box.id for box in boxes]
-    (survivor,) = await users.list_users(stores[0].unit_of_work(), SYSTEM)
+    (survivor,) = await lists.list_users(stores[0].unit_of_work(), SYSTEM)
     assert {item.owner_id for item in after} == {survivor.id}
 
 

@@ -7,7 +7,7 @@ from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
 from steward.domain.items import NewItem, ToItem
 from steward.domain.users import Role
-from steward.service_layer import items, users
+from steward.service_layer import items, lists, users
 from steward.service_layer.unit_of_work import UnitOfWork
 
 from tests.support.given import SYSTEM, given_item, given_user
@@ -17,14 +17,14 @@ from tests.support.statements import cost_of
 async def test_two_hundred_items_with_their_owners_cost_what_one_costs(database: Database) -> None:
     owners = [await given_user(database, f"user{number}") for number in range(10)]
     await given_item(database, owners[0])
-    one = await cost_of(database, lambda uow: items.list_items_with_owner(uow, SYSTEM, limit=200))
+    one = await cost_of(database, lambda uow: lists.list_items_with_owner(uow, SYSTEM, limit=200))
     async with database.unit_of_work() as uow:
         await uow.items.add_many([NewItem.of(owner_id=owners[n % 10].id, name="Box") for n in range(199)], at=uow.now)
         await uow.commit()
-    many = await cost_of(database, lambda uow: items.list_items_with_owner(uow, SYSTEM, limit=200))
+    many = await cost_of(database, lambda uow: lists.list_items_with_owner(uow, SYSTEM, limit=200))
     assert many.sent == one.sent
     assert many.shape == ["SELECT"]
-    assert len(await items.list_items_with_owner(database.unit_of_work(), SYSTEM, limit=200)) == 200
+    assert len(await lists.list_items_with_owner(database.unit_of_work(), SYSTEM, limit=200)) == 200
 
 
 async def test_a_read_is_one_statement_and_one_round_trip(database: Database) -> None:
@@ -32,11 +32,11 @@ async def test_a_read_is_one_statement_and_one_round_trip(database: Database) ->
     box = await given_item(database, ada)
     reads: list[Callable[[UnitOfWork], Awaitable[object]]] = [
         lambda uow: users.get_user(uow, SYSTEM, user_id=ada.id),
-        lambda uow: users.list_users(uow, SYSTEM),
+        lambda uow: lists.list_users(uow, SYSTEM),
         lambda uow: items.get_item(uow, SYSTEM, item_id=box.id),
         lambda uow: items.get_item_with_owner(uow, SYSTEM, item_id=box.id),
-        lambda uow: items.list_items(uow, SYSTEM),
-        lambda uow: items.list_items(uow, SYSTEM, owner_id=ada.id, before=box.id),
+        lambda uow: lists.list_items(uow, SYSTEM),
+        lambda uow: lists.list_items(uow, SYSTEM, owner_id=ada.id, before=box.id),
     ]
     for read in reads:
         assert (await cost_of(database, read)).shape == ["SELECT"]

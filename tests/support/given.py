@@ -8,7 +8,7 @@ from steward.adapters.memory import MemoryDatabase
 from steward.domain.actors import Actor
 from steward.domain.items import Item
 from steward.domain.users import Role, User
-from steward.service_layer import items, users
+from steward.service_layer import items, lists
 
 Store = MemoryDatabase | Database
 
@@ -25,9 +25,9 @@ async def given_item(store: Store, owner: User, **fields: Any) -> Item:
 
 async def every_item(store: Store) -> list[Item]:
     """All there are, the oldest first."""
-    return (await items.list_items(store.unit_of_work(), SYSTEM, limit=10_000))[::-1]
+    return (await lists.list_items(store.unit_of_work(), SYSTEM, limit=10_000))[::-1]
 
 
 async def every_username(store: Store) -> list[str]:
     """All there are, the oldest first."""
-    return [user.username for user in await users.list_users(store.unit_of_work(), SYSTEM, limit=10_000)][::-1]
+    return [user.username for user in await lists.list_users(store.unit_of_work(), SYSTEM, limit=10_000)][::-1]

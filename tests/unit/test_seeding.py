@@ -9,7 +9,7 @@ from steward.domain.actors import Actor
 from steward.domain.errors import Forbidden, InvalidValue
 from steward.domain.items import Item
 from steward.domain.users import Role, User, UserId
-from steward.service_layer import items, users
+from steward.service_layer import lists
 from steward.service_layer.seeding import seed
 
 
@@ -17,8 +17,8 @@ async def _seeded(database: MemoryDatabase, **numbers: int) -> tuple[list[User],
     uow, system = database.unit_of_work(), Actor.system()
     await seed(uow, system, **numbers)  # type: ignore[arg-type]
     return (
-        await users.list_users(uow, system, limit=10_000),
-        await items.list_items(uow, system, limit=10_000),
+        await lists.list_users(uow, system, limit=10_000),
+        await lists.list_items(uow, system, limit=10_000),
     )
 
 
@@ -104,4 +104,4 @@ async def test_inside_an_open_block_all_is_one_transaction() -> None:
     uow = database.unit_of_work()
     async with uow:
         await seed(uow, Actor.system(), users=2, items=2)
-    assert await users.list_users(database.unit_of_work(), Actor.system()) == []
+    assert await lists.list_users(database.unit_of_work(), Actor.system()) == []

@@ -10,7 +10,7 @@ from steward.domain.attempts import CounterKey, Limit
 from steward.domain.items import Item
 from steward.domain.sessions import Client, Lifetimes, Session
 from steward.domain.users import PasswordHash, Role, User
-from steward.service_layer import first_admin, items, limits, seeding, sessions, users
+from steward.service_layer import first_admin, items, limits, lists, seeding, sessions, users
 from steward.service_layer.accounts import Accounts
 from steward.service_layer.limited_transfers import delete_user_within_limits, transfer_within_limits
 from steward.service_layer.limits import Attempt, Limits
@@ -70,7 +70,7 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
         (OWN.format("UserNotFound"), lambda uow, actor, on: users.find_user(uow, actor, name=on.owner.username)),
         (OWN.format("UserNotFound"), lambda uow, actor, on: users.find_user(uow, actor, name=on.owner.email)),
     ],
-    "users.list_users": [(ADMIN, lambda uow, actor, _: users.list_users(uow, actor))],
+    "lists.list_users": [(ADMIN, lambda uow, actor, _: lists.list_users(uow, actor))],
     "users.update_user": [
         (
             OWN.format("UserNotFound"),
@@ -117,18 +117,18 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
     "items.get_item_with_owner": [
         (OWN.format("ItemNotFound"), lambda uow, actor, on: items.get_item_with_owner(uow, actor, item_id=on.box.id))
     ],
-    "items.list_items": [
-        ("NotAuthenticated done done done done", lambda uow, actor, _: items.list_items(uow, actor)),
+    "lists.list_items": [
+        ("NotAuthenticated done done done done", lambda uow, actor, _: lists.list_items(uow, actor)),
         (
             "NotAuthenticated done UserNotFound done done",
-            lambda uow, actor, on: items.list_items(uow, actor, owner_id=on.owner.id),
+            lambda uow, actor, on: lists.list_items(uow, actor, owner_id=on.owner.id),
         ),
     ],
-    "items.list_items_with_owner": [
-        ("NotAuthenticated done done done done", lambda uow, actor, _: items.list_items_with_owner(uow, actor)),
+    "lists.list_items_with_owner": [
+        ("NotAuthenticated done done done done", lambda uow, actor, _: lists.list_items_with_owner(uow, actor)),
         (
             "NotAuthenticated done UserNotFound done done",
-            lambda uow, actor, on: items.list_items_with_owner(uow, actor, owner_id=on.owner.id),
+            lambda uow, actor, on: lists.list_items_with_owner(uow, actor, owner_id=on.owner.id),
         ),
     ],
     "items.update_item": [

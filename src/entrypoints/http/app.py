@@ -15,7 +15,7 @@ from .documentation import openapi_of
 from .envelope import Envelope
 from .error_handlers import install_error_handlers
 from .hosts import trusted_hosts
-from .routers import auth, items, operations, users
+from .routers import auth, items, lists, operations, users
 
 _DESCRIPTION = """Users and the items they own.
 
@@ -60,7 +60,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     container.accounts()  # now, so that a configuration without a secret does not start
     app.state.container = container
     install_error_handlers(app)
-    for module in (auth, users, items, operations):
+    for module in (auth, lists, users, items, operations):
         app.include_router(module.router)
     install_docs_page(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]

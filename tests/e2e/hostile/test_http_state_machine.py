@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import initialize, invariant, rule, run_state_machine_as_test
 from steward.domain.actors import Actor
-from steward.service_layer import items, users
+from steward.service_layer import lists
 
 from .amount import EXAMPLES
 from .asking import GONE, Asking, agree, ids, outcome_of
@@ -214,8 +214,8 @@ class Machine(Asking):
 
     async def _stored(self) -> tuple[set[Any], set[Any]]:
         uow, system = self.api.database.unit_of_work(), Actor.system()
-        all_users = await users.list_users(uow, system, limit=1000)
-        all_items = await items.list_items(uow, system, limit=1000)
+        all_users = await lists.list_users(uow, system, limit=1000)
+        all_items = await lists.list_items(uow, system, limit=1000)
         return (
             {(user.id, user.username, user.email, user.role.value, user.is_active, user.version) for user in all_users},
             {(item.id, item.owner_id, item.quantity, item.version) for item in all_items},

@@ -11,7 +11,7 @@ from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
 from steward.domain.users import UserId
-from steward.service_layer import items, users
+from steward.service_layer import lists, users
 
 from tests.support.http import hold_to_the_contract, problem_of
 from tests.support.postgres import PostgresServer
@@ -80,7 +80,7 @@ async def test_what_was_acknowledged_is_there_after_a_kill(server_url: str, roun
     acknowledged = {name for name, line in zip(names, answers, strict=True) if line == b"HTTP/1.1 201 Created\r\n"}
     assert acknowledged
     async with Database(server_url) as database:
-        kept = {item.name for item in await items.list_items(database.unit_of_work(), SYSTEM, limit=100)}
+        kept = {item.name for item in await lists.list_items(database.unit_of_work(), SYSTEM, limit=100)}
     assert acknowledged <= kept
 
 

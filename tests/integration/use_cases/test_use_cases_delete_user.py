@@ -13,7 +13,7 @@ from steward.domain.errors import (
     VersionMismatch,
 )
 from steward.domain.users import Role, UserId
-from steward.service_layer import items, users
+from steward.service_layer import lists, users
 
 from tests.support.given import SYSTEM, Store, every_item, every_username, given_item, given_user
 
@@ -81,7 +81,7 @@ async def test_the_items_go_to_another_user_and_are_changed_by_that(store: Store
     assert after[0].updated_at == after[1].updated_at > box.updated_at
     assert after[0].created_at == box.created_at
     assert after[2] == own
-    assert await items.list_items(uow, Actor.of(bob)) == after[::-1]
+    assert await lists.list_items(uow, Actor.of(bob)) == after[::-1]
 
 
 @pytest.mark.parametrize("recipient", ["absent", "inactive", "the user itself"])

@@ -6,7 +6,7 @@ import pytest
 from steward.domain.actors import Actor
 from steward.domain.errors import LastAdmin, VersionMismatch
 from steward.domain.users import Role, User
-from steward.service_layer import users
+from steward.service_layer import lists, users
 from steward.service_layer.unit_of_work import UnitOfWork
 
 from tests.support.given import SYSTEM, Store, given_item, given_user
@@ -24,7 +24,7 @@ WAYS: dict[str, Change] = {
 
 
 async def active_admins(store: Store) -> list[str]:
-    everyone = await users.list_users(store.unit_of_work(), SYSTEM, limit=200)
+    everyone = await lists.list_users(store.unit_of_work(), SYSTEM, limit=200)
     return [user.username for user in everyone if user.is_active_admin]
 
 

@@ -15,7 +15,7 @@ from steward.domain.errors import (
     VersionMismatch,
 )
 from steward.domain.users import MAX_ID, NewUser, PasswordHash, Role, UserId
-from steward.service_layer import users
+from steward.service_layer import lists, users
 
 from tests.support.given import SYSTEM, Store, every_username, given_user
 
@@ -173,31 +173,31 @@ async def test_nobody_has_an_id_that_was_never_given(store: Store, user_id: int)
 async def test_users_are_listed_from_the_newest_in_pages(store: Store) -> None:
     everyone = [await given_user(store, name) for name in ("ada", "bob", "eve")]
     uow = store.unit_of_work()
-    first = await users.list_users(uow, SYSTEM, limit=2)
-    rest = await users.list_users(uow, SYSTEM, before=first[-1].id, limit=2)
+    first = await lists.list_users(uow, SYSTEM, limit=2)
+    rest = await lists.list_users(uow, SYSTEM, before=first[-1].id, limit=2)
     assert first + rest == everyone[::-1]
-    assert await users.list_users(uow, SYSTEM, before=rest[-1].id, limit=2) == []
+    assert await lists.list_users(uow, SYSTEM, before=rest[-1].id, limit=2) == []
 
 
 @pytest.mark.parametrize(("before", "found"), [(2**70, 1), (MAX_ID, 1), (0, 0), (-(2**70), 0)])
 async def test_a_bound_beyond_all_ids_bounds_nothing(store: Store, before: int, found: int) -> None:
     await given_user(store, "ada")
-    page = await users.list_users(store.unit_of_work(), SYSTEM, before=UserId(before), limit=5)
+    page = await lists.list_users(store.unit_of_work(), SYSTEM, before=UserId(before), limit=5)
     assert len(page) == found
 
 
 async def test_admins_alone_list_users(store: Store) -> None:
     ada, root = await given_user(store, "ada"), await given_user(store, "root", role=Role.ADMIN)
     uow = store.unit_of_work()
-    assert len(await users.list_users(uow, Actor.of(root))) == 2
+    assert len(await lists.list_users(uow, Actor.of(root))) == 2
     with pytest.raises(Forbidden):
-        await users.list_users(uow, Actor.of(ada))
+        await lists.list_users(uow, Actor.of(ada))
 
 
 @pytest.mark.parametrize("limit", [0, -1])
 async def test_a_page_of_none_is_refused(store: Store, limit: int) -> None:
     with pytest.raises(InvalidValue):
-        await users.list_users(store.unit_of_work(), SYSTEM, limit=limit)
+        await lists.list_users(store.unit_of_work(), SYSTEM, limit=limit)
 
 
 # Update

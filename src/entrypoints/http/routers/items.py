@@ -1,24 +1,21 @@
 """`/items`"""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from ....domain.actors import Actor
 from ....domain.errors import ItemNotFound
 from ....domain.items import ItemId
 from ....service_layer import items
 from ....service_layer.limited_transfers import transfer_within_limits
 from ....service_layer.retry import run
-from ....service_layer.unit_of_work import UnitOfWork
-from ..answers import JsonAnswer, item_answer, item_json, owned_item_json, transfer_json
+from ..answers import JsonAnswer, item_answer, owned_item_json, transfer_json
 from ..authentication import CurrentActor
 from ..dependencies import CurrentLimits, CurrentUnitOfWork
 from ..documentation import answers, problems
 from ..fields import TextId
-from ..pages import Cursor, Limit, decode_cursor, page_answer
-from ..schemas import ItemCreate, ItemOut, ItemPage, ItemPatch, TransferOut, TransferRequest
+from ..schemas import ItemCreate, ItemOut, ItemPatch, TransferOut, TransferRequest
 from ..strict_route import StrictRoute
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=StrictRoute)
@@ -36,38 +33,6 @@ Expand = Annotated[Literal["owner"] | None, Query(description="Show the owner to
 )
 async def create(body: ItemCreate, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     return item_answer(await run(uow, items.create_item, actor, **body.given()), created=True)
-
-
-@router.get(
-    "",
-    operation_id="list_items",
-    summary="List items",
-    responses=answers(ItemPage, "Items, the newest first", headers=("Link",))
-    | problems("invalid_cursor", "user_not_found"),
-)
-async def list_all(
-    request: Request,
-    uow: CurrentUnitOfWork,
-    actor: CurrentActor,
-    owner_id: Annotated[TextId | None, Query(description="Of one owner alone")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    expand: Expand = None,
-) -> Response:
-    filters = {"list": "items", "owner_id": owner_id}
-    before = decode_cursor(cursor, filters)
-    rows = await item_rows(uow, actor, owner_id=owner_id, before=before, limit=limit + 1, expand=expand)
-    return page_answer(request, rows, limit, filters)
-
-
-async def item_rows(
-    uow: UnitOfWork, actor: Actor, *, owner_id: int | None, before: int | None, limit: int, expand: str | None
-) -> list[dict[str, Any]]:
-    """One statement, with owners or without."""
-    page: dict[str, Any] = {"owner_id": owner_id, "before": before, "limit": limit}
-    if expand == "owner":
-        return [owned_item_json(each) for each in await run(uow, items.list_items_with_owner, actor, **page)]
-    return [item_json(each) for each in await run(uow, items.list_items, actor, **page)]
 
 
 @router.get(

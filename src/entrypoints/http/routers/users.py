@@ -11,16 +11,14 @@ from ....domain.users import UserId
 from ....service_layer import users
 from ....service_layer.limited_transfers import delete_user_within_limits
 from ....service_layer.retry import run
-from ..answers import user_answer, user_json
+from ..answers import user_answer
 from ..authentication import CurrentActor, CurrentActorOrAnonymous
 from ..dependencies import CurrentAccounts, CurrentLimits, CurrentUnitOfWork
 from ..documentation import answers, problems
 from ..fields import TextId, UserIdOrMe
-from ..pages import Cursor, Limit, decode_cursor, page_answer
-from ..schemas import ItemPage, PasswordChange, UserCreate, UserOut, UserPage, UserPatch
+from ..schemas import PasswordChange, UserCreate, UserOut, UserPatch
 from ..strict_route import StrictRoute
 from ..where_from import client_of
-from .items import Expand, item_rows
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=StrictRoute)
 
@@ -49,27 +47,13 @@ async def register(
 
 
 @router.get(
-    "",
-    operation_id="list_users",
-    summary="List users",
-    responses=answers(UserPage, "Users, the newest first", headers=("Link",)) | problems("invalid_cursor", "forbidden"),
-)
-async def list_all(
-    request: Request, uow: CurrentUnitOfWork, actor: CurrentActor, limit: Limit = 50, cursor: Cursor = None
-) -> Response:
-    before = decode_cursor(cursor, {"list": "users"})
-    found = await run(uow, users.list_users, actor, before=None if before is None else UserId(before), limit=limit + 1)
-    return page_answer(request, [user_json(user) for user in found], limit, {"list": "users"})
-
-
-@router.get(
     "/{user_id}",
     operation_id="get_user",
     summary="Show a user",
     responses=answers(UserOut, "The user", headers=("ETag",)) | problems("user_not_found"),
 )
 async def get(user_id: UserIdOrMe, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
-    return user_answer(await run(uow, users.get_user, actor, user_id=_named(user_id, actor)))
+    return user_answer(await run(uow, users.get_user, actor, user_id=named_user(user_id, actor)))
 
 
 @router.patch(
@@ -81,7 +65,7 @@ async def get(user_id: UserIdOrMe, uow: CurrentUnitOfWork, actor: CurrentActor) 
 )
 async def update(user_id: UserIdOrMe, body: UserPatch, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     """A merge patch (RFC 7396): absent members stay as they are. One that changes nothing keeps the version."""
-    return user_answer(await run(uow, users.update_user, actor, user_id=_named(user_id, actor), **body.given()))
+    return user_answer(await run(uow, users.update_user, actor, user_id=named_user(user_id, actor), **body.given()))
 
 
 @router.put(
@@ -118,7 +102,7 @@ async def delete(
     to: Annotated[TextId | None, Query(description="With `items=transfer`: the user who gets them")] = None,
 ) -> Response:
     """A user who owns items is deleted only if the caller says what becomes of them."""
-    target = _named(user_id, actor)
+    target = named_user(user_id, actor)
     if not await delete_user_within_limits(uow, actor, limits=limits, user_id=target, **_fate(items, to)):
         raise UserNotFound(target)
     return Response(status_code=204)
@@ -132,32 +116,7 @@ def _fate(items: str | None, to: int | None) -> dict[str, Any]:
     return {"delete_items": items == "delete", "transfer_items_to": to}
 
 
-@router.get(
-    "/{user_id}/items",
-    operation_id="list_items_of_user",
-    summary="List a user's items",
-    responses=answers(ItemPage, "The user's items, the newest first", headers=("Link",))
-    | problems("invalid_cursor", "user_not_found"),
-)
-async def list_items(
-    user_id: UserIdOrMe,
-    request: Request,
-    uow: CurrentUnitOfWork,
-    actor: CurrentActor,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-    expand: Expand = None,
-) -> Response:
-    owner_id = _named(user_id, actor)
-    filters = {"list": "items", "owner_id": owner_id}
-    before = decode_cursor(cursor, filters)
-    rows = await item_rows(uow, actor, owner_id=owner_id, before=before, limit=limit + 1, expand=expand)
-    if not rows:  # of someone without items, or of nobody?
-        await run(uow, users.get_user, actor, user_id=owner_id)
-    return page_answer(request, rows, limit, filters)
-
-
-def _named(user_id: int | None, actor: Actor) -> UserId:
+def named_user(user_id: int | None, actor: Actor) -> UserId:
     """`me` is the actor. Raises `UserNotFound` for the system, which is no user."""
     if user_id is not None:
         return UserId(user_id)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
@@ -27,7 +27,11 @@ class StrictRoute(APIRoute):
 
     In this order: of whoever sends nothing that can be a token not even the body is read. Of others it is read before
     the database is asked who they are, or whoever holds a body back would keep the rights of when it began.
+
+    Routes of another kind have a class of their own: `body_limit` names the setting that bounds their bodies.
     """
+
+    body_limit: ClassVar[str] = "max_body_size"
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._sign_in = sign_in_wanted(endpoint)
@@ -37,12 +41,13 @@ class StrictRoute(APIRoute):
         handle = self._validating_handler()
         wanted = self._sign_in
         takes_body = self.body_field is not None
+        body_limit = self.body_limit
 
         async def handle_strictly(request: Request) -> Response:
             token = None if wanted is None else access_token_of(request, wanted)
             if takes_body:
                 request = JsonRequest(request.scope, request.receive)
-                await request.read(request.app.state.container.settings().max_body_size)
+                await request.read(getattr(request.app.state.container.settings(), body_limit))
             if wanted is None:
                 return await handle(request)
             async with identified(request, token):

@@ -13,11 +13,11 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test scale fuzz bench-login check format lock clean
+.PHONY: help run test scale fuzz bench-login bench-pages check format openapi release-openapi lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 run: $(VENV)/run.done ## Start the server on a SQLite file under var/
 	@exec $(BIN)/steward serve
@@ -26,13 +26,16 @@ test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real Pos
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)
 
 scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
-	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py
+	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py tests/e2e/test_item_files_at_scale.py tests/integration/test_migration_of_search_text.py
 
 fuzz: $(VENV)/dev.done ## Send tens of thousands of generated requests, on SQLite and on PostgreSQL
 	@STEWARD_TEST_EXAMPLES=$${STEWARD_TEST_EXAMPLES:-250} $(BIN)/python -m pytest -n 2 -rP tests/e2e/hostile
 
 bench-login: $(VENV)/dev.done ## Whether the time of a refused sign-in tells why: fails beyond 10 %
 	@$(BIN)/python benchmarks/login.py
+
+bench-pages: $(VENV)/dev.done ## What page 1,000 costs beside page 1 at a million items: fails beyond twice
+	@$(BIN)/python -m benchmarks.pages
 
 check: $(VENV)/dev.done ## What CI looks at before the tests: ruff, mypy, import-linter
 	@$(BIN)/ruff format --check .
@@ -42,6 +45,12 @@ check: $(VENV)/dev.done ## What CI looks at before the tests: ruff, mypy, import
 
 format: $(VENV)/dev.done ## Format the code
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+openapi: $(VENV)/dev.done ## Write openapi.json, the contract as the code has it
+	@$(BIN)/python -m tests.support.openapi_file
+
+release-openapi: $(VENV)/dev.done ## Keep openapi.json as the one of this version's release (docs/releasing.md)
+	@$(BIN)/python -m tests.support.openapi_file --release
 
 lock: ## Renew requirements.lock and requirements-dev.lock (needs uv)
 	@for group in run dev; do \

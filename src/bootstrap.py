@@ -5,6 +5,7 @@ container that was wired last, and it costs a third of a small request. The HTTP
 `app.state`; tests override providers on a container of their own.
 """
 
+import hmac
 import secrets
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from .config import ConfigurationError, Settings, load_settings
 from .domain.attempts import Limit
 from .domain.sessions import Lifetimes
 from .service_layer.accounts import Accounts
+from .service_layer.idempotency import Keys
 from .service_layer.limits import Limits, Quotas
 
 
@@ -43,6 +45,10 @@ def secret_key(settings: Settings) -> bytes:
         return secret_key_beside(Path(str(url.database)))
     except UnusableSecret as error:
         raise ConfigurationError([f"STEWARD_SECRET_KEY: {error}"]) from None
+
+
+def _cursor_key(secret: bytes) -> bytes:
+    return hmac.digest(secret, b"steward cursors", "sha256")
 
 
 def _quotas(settings: Settings) -> Quotas | None:
@@ -95,6 +101,12 @@ class Container(containers.DeclarativeContainer):
     limits = providers.Singleton(
         Limits, providers.Callable(secret_key, settings), providers.Callable(_quotas, settings)
     )
+    idempotency_keys = providers.Singleton(
+        Keys,
+        providers.Callable(secret_key, settings),
+        providers.Callable(lambda settings: timedelta(seconds=settings.idempotency_key_ttl), settings),
+    )
+    cursor_key = providers.Singleton(_cursor_key, providers.Callable(secret_key, settings))
     accounts = providers.Singleton(
         Accounts,
         hasher=hasher,

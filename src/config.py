@@ -82,7 +82,8 @@ class Settings(BaseSettings):
     hash_threads: int = Field(default=2, ge=1, le=64)
     # How many passwords may wait for a thread before the next one is refused with 503.
     hash_queue: int = Field(default=64, ge=0)
-    # What the keys of counters are made with (HMAC), the same in all processes on one database: 32 characters at least.
+    # What keys are made with (HMAC): of counters, of idempotency keys, of cursors. The same in all processes on one
+    # database: 32 characters at least.
     # Without one a SQLite database gets a file beside it; PostgreSQL deployments have to give one.
     secret_key_file: Path | None = None
     secret_key: SecretStr | None = None

@@ -13,6 +13,7 @@ from datetime import datetime
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
+from ..domain import repositories as ports
 from ..domain.errors import (
     ConcurrentUse,
     Conflict,
@@ -26,7 +27,6 @@ from ..domain.errors import (
     UnitOfWorkError,
     VersionMismatch,
 )
-from ..domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
 from . import open_blocks
 from .blocks import Block, Blocks, Kind
 from .completion import run_to_completion
@@ -39,10 +39,11 @@ Result = TypeVar("Result")
 class BlockUnitOfWork:
     """A `UnitOfWork` on one `Transaction` after the other; `store` is the database that they belong to."""
 
-    users: UserRepository
-    items: ItemRepository
-    sessions: SessionRepository
-    attempts: AttemptRepository
+    users: ports.UserRepository
+    items: ports.ItemRepository
+    sessions: ports.SessionRepository
+    attempts: ports.AttemptRepository
+    idempotency_keys: ports.IdempotencyKeyRepository
 
     def __init__(self, store: object, transaction: Transaction, clock: Callable[[], datetime]) -> None:
         self._store = store

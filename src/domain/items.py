@@ -151,12 +151,12 @@ def check_description(description: str | None) -> str | None:
     return check_text("description", description, least=0, most=10_000, multiline=True)
 
 
-def check_quantity(quantity: int, *, least: int = 0) -> int:
+def check_quantity(quantity: int, *, least: int = 0, field: str = "quantity") -> int:
     """`least` to 2^31-1. Raises `InvalidValue`."""
     if isinstance(quantity, bool) or not isinstance(quantity, int):
-        raise InvalidValue("quantity", "int_type", "The quantity is an integer")
+        raise InvalidValue(field, "int_type", "The quantity is an integer")
     if quantity < least:
-        raise InvalidValue("quantity", "greater_than_equal", f"The quantity is at least {least}")
+        raise InvalidValue(field, "greater_than_equal", f"The quantity is at least {least}")
     if quantity > MAX_QUANTITY:
-        raise InvalidValue("quantity", "less_than_equal", f"The quantity is at most {MAX_QUANTITY}")
+        raise InvalidValue(field, "less_than_equal", f"The quantity is at most {MAX_QUANTITY}")
     return quantity

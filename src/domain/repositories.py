@@ -5,12 +5,15 @@ statement failed) and a `StorageError`; every method that writes raises `ReadOnl
 come out are the caller's own: changing one changes nothing that is stored until it is saved.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from .attempts import Counter, CounterKey
+from .filters import EVERY_ITEM, EVERY_USER, ItemFilter, UserFilter
+from .idempotency import Remembered, RequestKey
 from .items import Item, ItemId, NewItem, OwnedItem
+from .pages import NEWEST_FIRST, Position, Sort
 from .sessions import Client, PresentedToken, Session, SessionId, TokenHash, TokenPair
 from .users import NewUser, User, UserId
 
@@ -44,8 +47,20 @@ class UserRepository(Protocol):
         """In the order of their ids, in which they are locked too; none of them changes until this unit has ended."""
         ...
 
-    async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
-        """At most `limit` users with ids below `before`, the newest id first."""
+    async def page(
+        self,
+        where: UserFilter = EVERY_USER,
+        *,
+        sort: Sort = NEWEST_FIRST,
+        after: Position | None = None,
+        limit: int,
+    ) -> list[User]:
+        """At most `limit` of the users that meet `where`, sorted; those that stand after the position `after`, or the
+        first. Texts sort by code point. A position is what `sort` says of an entity."""
+        ...
+
+    async def count(self, where: UserFilter = EVERY_USER) -> int:
+        """How many users meet `where`."""
         ...
 
     async def is_empty(self) -> bool: ...
@@ -80,14 +95,39 @@ class ItemRepository(Protocol):
         """Raises `ItemNotFound`. One statement."""
         ...
 
-    async def page(self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int) -> list[Item]:
-        """At most `limit` items with ids below `before`, the newest id first; of one owner, or of all."""
+    async def page(
+        self,
+        where: ItemFilter = EVERY_ITEM,
+        *,
+        sort: Sort = NEWEST_FIRST,
+        after: Position | None = None,
+        limit: int,
+    ) -> list[Item]:
+        """At most `limit` of the items that meet `where`, sorted; those that stand after the position `after`, or the
+        first. Texts sort by code point. A position is what `sort` says of an entity."""
         ...
 
     async def page_with_owner(
-        self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int
+        self,
+        where: ItemFilter = EVERY_ITEM,
+        *,
+        sort: Sort = NEWEST_FIRST,
+        after: Position | None = None,
+        limit: int,
     ) -> list[OwnedItem]:
         """As `page`, each with its owner. One statement, whatever the length."""
+        ...
+
+    async def count(self, where: ItemFilter = EVERY_ITEM) -> int:
+        """How many items meet `where`."""
+        ...
+
+    async def lock(self, item_ids: Collection[ItemId], *, owner_id: UserId | None = None) -> None:
+        """Hold off whoever would change these items until this unit has ended; those of one owner, or all.
+
+        They are locked in the order of their ids, so that two who lock several wait for each other instead of
+        dead-locking. What is not there is passed over.
+        """
         ...
 
     async def save(self, item: Item, *, named: int | None = None) -> None:
@@ -170,4 +210,23 @@ class AttemptRepository(Protocol):
 
     async def find(self, key: CounterKey, *, at: datetime) -> Counter | None:
         """None if it has run out."""
+        ...
+
+
+class IdempotencyKeyRepository(Protocol):
+    async def claim(self, key: RequestKey, *, at: datetime, until: datetime) -> Remembered | None:
+        """What is remembered for the key, unless it has expired `at` that time. Else None, and the key belongs to this
+        unit: `remember` it until then, or it is as free as before when this unit has been rolled back.
+
+        Never waits: raises `IdempotencyKeyInUse` if the key belongs to another unit. Raises `TokenRevoked` if the user
+        is gone. Deletes a few of anybody's that have expired.
+        """
+        ...
+
+    async def remember(self, key: RequestKey, answer: bytes) -> None:
+        """The answer to the request whose key this unit has claimed."""
+        ...
+
+    async def find(self, key: RequestKey, *, at: datetime) -> Remembered | None:
+        """What is remembered, unless it has expired."""
         ...

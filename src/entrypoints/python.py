@@ -1,6 +1,6 @@
 """Steward from Python, without HTTP: `steward.open`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -10,8 +10,9 @@ from ..adapters.database.unit_of_work import DatabaseUnitOfWork
 from ..bootstrap import Container, container_for
 from ..config import Settings, load_settings
 from ..domain.actors import Actor
+from ..domain.items import Item
 from ..domain.users import Role, User, UserId
-from ..service_layer import items, lists, retry, sessions, users
+from ..service_layer import batch, exports, imports, items, lists, retry, sessions, users
 from ..service_layer.hashing import Hasher
 from ..service_layer.unit_of_work import UnitOfWork
 
@@ -91,6 +92,7 @@ class Users:
 
 class Items:
     def __init__(self, steward: Steward) -> None:
+        self._steward = steward
         self.create = steward.bind(items.create_item)
         self.get = steward.bind(items.get_item)
         self.get_with_owner = steward.bind(items.get_item_with_owner)
@@ -99,6 +101,12 @@ class Items:
         self.update = steward.bind(items.update_item)
         self.delete = steward.bind(items.delete_item)
         self.transfer = steward.bind(items.transfer_item)
+        self.batch = steward.bind(batch.run_batch)
+        self.import_ = steward.bind(imports.import_items)
+
+    def export(self, actor: Actor, *, owner_id: UserId | None = None) -> AsyncGenerator[list[Item], None]:
+        """As `export_items`: a few at a time, each part a short read of its own."""
+        return exports.export_items(self._steward.unit_of_work(), actor, owner_id=owner_id)
 
 
 class Sessions:

@@ -30,7 +30,7 @@ from .retry import run
 from .sessions import begin_session, refresh_session
 from .tokens import Tokens
 from .unit_of_work import UnitOfWork
-from .users import find_user, register_user, set_password
+from .users import find_user, set_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ class Accounts:
     lifetimes: Lifetimes
     open_to_all: bool
 
-    async def sign_up(
+    async def prepare_sign_up(
         self, uow: UnitOfWork, actor: Actor, *, username: str, email: str, password: str, client: Client
-    ) -> User:
-        """Register a user. Admins are not limited; of others, each attempt counts, because its answer tells whether
-        the name is taken.
+    ) -> dict[str, Any]:
+        """What comes before `register_user`: its arguments. Admins are not limited; of others, each attempt counts,
+        because its answer tells whether the name is taken.
 
-        Raises `InvalidValue`, `UsernameTaken`, `EmailTaken`, `RegistrationClosed`, `RateLimited`, `Overloaded`.
+        Raises `InvalidValue`, `RegistrationClosed`, `RateLimited`, `Overloaded`.
         """
         if not (self.open_to_all or actor.is_admin):
             raise RegistrationClosed
@@ -56,15 +56,12 @@ class Accounts:
         check_password(password)
         async with self._counted(uow, actor, [] if actor.is_admin else self.limits.sign_up(client.address)):
             password_hash = await self.hasher.hash(password)
-        return await run(
-            uow,
-            register_user,
-            actor,
-            username=username,
-            email=email,
-            password_hash=password_hash,
-            open_to_all=self.open_to_all,
-        )
+        return {
+            "username": username,
+            "email": email,
+            "password_hash": password_hash,
+            "open_to_all": self.open_to_all,
+        }
 
     async def sign_in(self, uow: UnitOfWork, actor: Actor, *, username: str, password: str, client: Client) -> Tokens:
         """Begin a session. `username` may be the e-mail address, too.

@@ -34,6 +34,25 @@ async def create_item(
 
     Raises `NotAuthenticated`, `InvalidValue`, `UnknownOwner`, `Forbidden`.
     """
+    new = new_item(
+        actor, name=name, description=description, quantity=quantity, attributes=attributes, owner_id=owner_id
+    )
+    async with uow:
+        item = await uow.items.add(new, at=uow.now)
+        await uow.commit()
+    return item
+
+
+def new_item(
+    actor: Actor,
+    *,
+    name: str,
+    description: str | None = None,
+    quantity: int = 1,
+    attributes: Mapping[str, Any] | None = None,
+    owner_id: UserId | None = None,
+) -> NewItem:
+    """What `create_item` stores. Raises `NotAuthenticated`, `InvalidValue`, `Forbidden`."""
     actor.require_signed_in()
     if owner_id is None:
         owner_id = actor.user_id
@@ -41,11 +60,7 @@ async def create_item(
         raise InvalidValue("owner_id", "missing", "The system owns nothing: say who owns the item")
     if not actor.may_act_for(owner_id):
         raise Forbidden("Only an admin creates items for others")
-    new = NewItem.of(owner_id=owner_id, name=name, description=description, quantity=quantity, attributes=attributes)
-    async with uow:
-        item = await uow.items.add(new, at=uow.now)
-        await uow.commit()
-    return item
+    return NewItem.of(owner_id=owner_id, name=name, description=description, quantity=quantity, attributes=attributes)
 
 
 async def get_item(uow: UnitOfWork, actor: Actor, *, item_id: ItemId) -> Item:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from ..domain.actors import Actor
 from ..domain.errors import Forbidden, InvalidValue
+from ..domain.pages import OLDEST_FIRST
 from ..domain.users import PasswordHash, UserId
 from . import retry
 from .sample_data import Ownership, sample_item, sample_user
@@ -79,13 +80,13 @@ async def _everybody(uow: UnitOfWork) -> list[UserId]:
     found: list[UserId] = []
     while True:
         async with uow.reading():
-            page = await uow.users.page(before=found[-1] if found else None, limit=CHUNK)
+            page = await uow.users.page(sort=OLDEST_FIRST, after=(found[-1],) if found else None, limit=CHUNK)
         found += [user.id for user in page]
         if len(page) < CHUNK:
             break
     if not found:
         raise InvalidValue("users", "missing", "There is no user to own the items: add some")
-    return found[::-1]
+    return found
 
 
 def _require_admin(actor: Actor) -> None:

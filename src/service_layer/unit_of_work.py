@@ -25,7 +25,13 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
+from ..domain.repositories import (
+    AttemptRepository,
+    IdempotencyKeyRepository,
+    ItemRepository,
+    SessionRepository,
+    UserRepository,
+)
 
 
 class UnitOfWork(Protocol):
@@ -42,6 +48,9 @@ class UnitOfWork(Protocol):
 
     @property
     def attempts(self) -> AttemptRepository: ...
+
+    @property
+    def idempotency_keys(self) -> IdempotencyKeyRepository: ...
 
     @property
     def now(self) -> datetime:

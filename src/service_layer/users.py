@@ -14,6 +14,7 @@ from ..domain.errors import (
     UserNotFound,
     UserOwnsItems,
 )
+from ..domain.filters import ItemFilter
 from ..domain.partial import UNSET, Unset
 from ..domain.users import NewUser, PasswordHash, Role, User, UserId
 from ..domain.versions import Expected, check_version, named
@@ -162,7 +163,7 @@ async def delete_user(
         elif transfer_items_to is not None:
             await _require_recipient(uow, transfer_items_to, giver=user_id)
             await uow.items.hand_over_all_of(user_id, to=transfer_items_to, at=uow.now)
-        elif await uow.items.page(owner_id=user_id, limit=1):
+        elif await uow.items.page(ItemFilter(owner_id=user_id), limit=1):
             raise UserOwnsItems(user_id)
         await uow.users.delete(user, named=named(version))
         await uow.commit()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from steward.domain.actors import Actor
 from steward.domain.errors import Conflict, DatabaseUnavailable, InvalidValue, OutcomeUnknown
+from steward.domain.filters import ItemFilter
 from steward.domain.users import PasswordHash, Role
 from steward.service_layer import items, users
 from steward.service_layer.hashing import Hasher
@@ -175,7 +176,7 @@ async def share_evenly(uow: UnitOfWork, actor: Actor, *, name: str, among: list[
     """Hand one of the actor's items called `name` to each of `among`, or nothing to anybody."""
     async with uow:
         given = 0
-        for item in await uow.items.page(owner_id=actor.user_id, limit=100):
+        for item in await uow.items.page(ItemFilter(owner_id=actor.user_id), limit=100):
             if item.name == name and given < len(among):
                 await items.transfer_item(uow, actor, item_id=item.id, to=among[given])
                 given += 1

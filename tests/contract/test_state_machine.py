@@ -19,7 +19,9 @@ from hypothesis.stateful import (
 from steward.adapters.database.database import Database
 from steward.adapters.memory import MemoryDatabase
 from steward.domain.actors import Actor
+from steward.domain.filters import ITEM_SORT_FIELDS, ItemFilter
 from steward.domain.items import NewItem, ToItem
+from steward.domain.pages import Sort
 from steward.domain.users import NewUser
 from steward.service_layer import items, users
 from steward.service_layer.retry import run
@@ -77,11 +79,21 @@ class Machine(Forms):
         self.all_do(lambda lane: lane.uow.users.find(name))
 
     @inside
-    @rule(number=NUMBERS, limit=st.integers(1, 3))
-    def pages(self, number: int, limit: int) -> None:
-        self.all_do(lambda lane: lane.uow.users.page(before=lane.user_id(number), limit=limit))
-        self.all_do(lambda lane: lane.uow.items.page(before=lane.item_id(number), limit=limit))
-        self.all_do(lambda lane: lane.uow.items.page_with_owner(owner_id=lane.user_id(number), limit=limit))
+    @rule(
+        number=NUMBERS,
+        limit=st.integers(1, 3),
+        least=st.integers(0, 3),
+        sort=st.sampled_from(("quantity", "-quantity")),
+    )
+    def pages(self, number: int, limit: int, least: int, sort: str) -> None:
+        self.all_do(lambda lane: lane.uow.users.page(after=(lane.user_id(number),), limit=limit))
+        self.all_do(lambda lane: lane.uow.items.page(after=(lane.item_id(number),), limit=limit))
+        order, where = Sort.of(sort, fields=ITEM_SORT_FIELDS), ItemFilter(q="bo", min_quantity=least)
+        self.all_do(
+            lambda lane: lane.uow.items.page(where, sort=order, after=(least, lane.item_id(number)), limit=limit)
+        )
+        self.all_do(lambda lane: lane.uow.items.page_with_owner(ItemFilter(lane.user_id(number)), limit=limit))
+        self.all_do(lambda lane: lane.uow.items.count(ItemFilter(lane.user_id(number), min_quantity=least)))
 
     @inside
     @precondition(lambda self: self.lanes[0].users)

@@ -12,7 +12,7 @@ from ..support.steward_command import steward
 
 
 async def _all_items(database: Database) -> list[Item]:
-    return await lists.list_items(database.unit_of_work(), Actor.system(), limit=10_000)
+    return (await lists.list_items(database.unit_of_work(), Actor.system(), limit=10_000)).rows
 
 
 async def test_users_and_items_are_added_and_counted(server_url: str) -> None:

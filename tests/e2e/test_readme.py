@@ -15,26 +15,11 @@ import httpx2
 import pytest
 
 from ..support.steward_server import die_with_the_parent, environment
+from ..support.transcripts import blocks, check_transcript
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIMIT = 120.0  # seconds
-BETWEEN = "---- the next command ----"
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-
-
-def transcript() -> list[tuple[str, str]]:
-    """Commands and what they print."""
-    (block,) = blocks("console")
-    return re.findall(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", block, flags=re.MULTILINE)
-
-
-def without_what_differs(text: str) -> str:
-    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "<time>", text.strip())
-    return re.sub(r'"request_id":"[^"]+"', '"request_id":"<id>"', text)
 
 
 def make(*arguments: str, **settings: object) -> subprocess.Popen[str]:
@@ -76,13 +61,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def test_make_run_serves_what_the_transcript_shows(address: str) -> None:
-    commands = transcript()
-    assert len(commands) == 8
-    # In one shell, because what one of them has set the next ones use.
-    script = f"\necho '{BETWEEN}'\n".join(command for command, _ in commands).replace("127.0.0.1:8000", address)
-    done = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, check=True)
-    for (command, told), printed in zip(commands, done.stdout.split(BETWEEN), strict=True):
-        assert without_what_differs(printed) == without_what_differs(told), command
+    assert check_transcript(README, address) == 9
 
 
 def test_make_test_runs_the_tests() -> None:
@@ -94,8 +73,8 @@ def test_make_test_runs_the_tests() -> None:
 
 
 def test_the_python_example_prints_what_is_said(tmp_path: Path) -> None:
-    example, _ = blocks("python")
-    (printed,) = blocks("text")
+    example, *_ = blocks(README, "python")
+    (printed,) = blocks(README, "text")
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "example.py"], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
@@ -104,7 +83,7 @@ def test_the_python_example_prints_what_is_said(tmp_path: Path) -> None:
 
 
 def test_the_unit_test_example_passes(tmp_path: Path) -> None:
-    _, example = blocks("python")
+    *_, example = blocks(README, "python")
     (tmp_path / "test_example.py").write_text(example, encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "--asyncio-mode=auto", "-p", "no:cacheprovider", "."],
@@ -118,7 +97,7 @@ def test_the_unit_test_example_passes(tmp_path: Path) -> None:
 
 
 def test_the_commands_for_production_run_as_they_stand(postgres_url: str, tmp_path: Path) -> None:
-    _, block = blocks("sh")
+    _, block = blocks(README, "sh")
     url, secret, *commands = [line.partition("#")[0].strip() for line in block.strip().splitlines()]
     assert url.startswith("export STEWARD_DATABASE_URL=postgresql+asyncpg://")
     made = subprocess.run(

@@ -20,6 +20,7 @@ from steward.domain.errors import (
     SchemaOutOfDate,
     UserNotFound,
 )
+from steward.domain.filters import ItemFilter
 from steward.domain.items import Item
 from steward.domain.users import UserId
 from steward.service_layer import items
@@ -32,7 +33,7 @@ async def move_everything(uow: UnitOfWork, actor: Actor, *, to: str) -> int:
     """A use case of somebody who imports the service layer."""
     assert actor.user_id is not None
     async with uow:
-        own = await uow.items.page(owner_id=actor.user_id, limit=200)
+        own = await uow.items.page(ItemFilter(owner_id=actor.user_id), limit=200)
         for item in own:
             await items.transfer_item(uow, actor, item_id=item.id, to=to)
         await uow.commit()
@@ -54,7 +55,7 @@ async def test_use_cases_run_bound_composed_and_as_ones_own(database_url: str) -
 
         assert await app.run(move_everything, me, to="bob") == 2
 
-        assert await app.items.list(me) == []
+        assert not (await app.items.list(me)).rows
         assert [item.name for item in await app.items.list(Actor.of(bob))] == ["Box", "Lid", "Box"]
 
 
@@ -116,7 +117,7 @@ async def test_a_database_without_the_schema_is_refused_and_says_what_mends_it(t
 async def test_settings_are_taken_as_well_as_a_url_and_no_secret_is_needed(tmp_path: Path) -> None:
     settings = load_settings(database_url=f"sqlite+aiosqlite:///{tmp_path / 'new.db'}", hash_iterations=1)
     async with steward.open(settings, migrate=True) as app:
-        assert await app.users.list(Actor.system()) == []
+        assert not (await app.users.list(Actor.system())).rows
 
 
 async def test_where_registration_is_closed_admins_alone_add_users(sqlite_url: str) -> None:

@@ -226,7 +226,7 @@ async def test_no_item_outlives_its_owner_when_items_are_created_while_the_owner
             assert refusals == {UserOwnsItems: 1}
             assert len(of_user) == created
         else:
-            assert of_user == []
+            assert not of_user.rows
             assert created + refusals[UnknownOwner] == 6
 
 

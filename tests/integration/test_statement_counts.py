@@ -36,10 +36,21 @@ async def test_a_read_is_one_statement_and_one_round_trip(database: Database) ->
         lambda uow: items.get_item(uow, SYSTEM, item_id=box.id),
         lambda uow: items.get_item_with_owner(uow, SYSTEM, item_id=box.id),
         lambda uow: lists.list_items(uow, SYSTEM),
-        lambda uow: lists.list_items(uow, SYSTEM, owner_id=ada.id, before=box.id),
+        lambda uow: lists.list_items(uow, SYSTEM, owner_id=ada.id, q="b", sort="-name", after=("Z", 1)),
     ]
     for read in reads:
         assert (await cost_of(database, read)).shape == ["SELECT"]
+
+
+async def test_a_page_with_its_count_is_two_statements_in_one_snapshot(database: Database) -> None:
+    await given_item(database, await given_user(database, "ada"))
+    reads: list[Callable[[UnitOfWork], Awaitable[object]]] = [
+        lambda uow: lists.list_users(uow, SYSTEM, count=True),
+        lambda uow: lists.list_items(uow, SYSTEM, count=True),
+        lambda uow: lists.list_items_with_owner(uow, SYSTEM, count=True),
+    ]
+    for read in reads:
+        assert (await cost_of(database, read)).shape == ["BEGIN", "SELECT", "SELECT", "ROLLBACK"]
 
 
 @pytest.mark.parametrize(

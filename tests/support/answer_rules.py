@@ -16,7 +16,7 @@ _INTERNALS = re.compile(
 # Nothing was stored, so the request may be repeated; of `outcome_unknown` nobody knows.
 _TRY_LATER = {
     *("overloaded", "database_unavailable", "deadline_exceeded", "schema_out_of_date", "shutting_down"),
-    "rate_limited",
+    *("rate_limited", "idempotency_key_in_use"),
 }
 _SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -67,7 +67,10 @@ def check_problem(response: httpx2.Response) -> None:
     assert problem["instance"].removeprefix("/.") == _raw_path_of(response)
     assert problem["title"]
     assert problem["detail"]
-    assert (response.headers.get("Retry-After") is not None) == (problem["code"] in _TRY_LATER)
+    later = problem["code"] in _TRY_LATER
+    if problem["code"] == "outcome_unknown":  # a repetition is safe by its key alone
+        later = "Idempotency-Key" in response.request.headers
+    assert (response.headers.get("Retry-After") is not None) == later
     _check_sign_in_members(response, problem)
     _check_limit(response)
     for fault in problem.get("errors", ()):

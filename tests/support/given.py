@@ -25,9 +25,9 @@ async def given_item(store: Store, owner: User, **fields: Any) -> Item:
 
 async def every_item(store: Store) -> list[Item]:
     """All there are, the oldest first."""
-    return (await lists.list_items(store.unit_of_work(), SYSTEM, limit=10_000))[::-1]
+    return (await lists.list_items(store.unit_of_work(), SYSTEM, sort="id", limit=10_000)).rows
 
 
 async def every_username(store: Store) -> list[str]:
     """All there are, the oldest first."""
-    return [user.username for user in await lists.list_users(store.unit_of_work(), SYSTEM, limit=10_000)][::-1]
+    return [user.username for user in await lists.list_users(store.unit_of_work(), SYSTEM, sort="id", limit=10_000)]

@@ -55,7 +55,8 @@ async def test_a_closed_registration_hashes_no_password() -> None:
     """Refused before it costs anything, not after."""
     hasher = FastHasher()
     closed = Accounts(hasher, NO_LIMITS, Lifetimes(), open_to_all=False)
-    work = closed.sign_up(MemoryDatabase().unit_of_work(), Actor.anonymous(), **NEW, password=PASSWORD, client=Client())
+    uow = MemoryDatabase().unit_of_work()
+    work = closed.prepare_sign_up(uow, Actor.anonymous(), **NEW, password=PASSWORD, client=Client())
     assert await outcome(work) == "RegistrationClosed"
     assert hasher.calls == 0
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.types import Message
-from steward.entrypoints.http.json_body import MAX_LEVELS, MAX_MEMBERS, MAX_VALUES, JsonRequest, parse
+from steward.entrypoints.http.json_body import JsonRequest, parse
 from steward.entrypoints.http.problems import HttpProblem
+from steward.entrypoints.strict_json import MAX_LEVELS, MAX_MEMBERS, MAX_VALUES
 
 TEXT = st.text(st.characters(codec="utf-8") | st.sampled_from('"\\[]{},'))
 NUMBERS = st.integers(-(10**30), 10**30) | st.floats(allow_nan=False, allow_infinity=False)

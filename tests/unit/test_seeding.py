@@ -17,8 +17,8 @@ async def _seeded(database: MemoryDatabase, **numbers: int) -> tuple[list[User],
     uow, system = database.unit_of_work(), Actor.system()
     await seed(uow, system, **numbers)  # type: ignore[arg-type]
     return (
-        await lists.list_users(uow, system, limit=10_000),
-        await lists.list_items(uow, system, limit=10_000),
+        (await lists.list_users(uow, system, limit=10_000)).rows,
+        (await lists.list_items(uow, system, limit=10_000)).rows,
     )
 
 
@@ -104,4 +104,4 @@ async def test_inside_an_open_block_all_is_one_transaction() -> None:
     uow = database.unit_of_work()
     async with uow:
         await seed(uow, Actor.system(), users=2, items=2)
-    assert await lists.list_users(database.unit_of_work(), Actor.system()) == []
+    assert not (await lists.list_users(database.unit_of_work(), Actor.system())).rows

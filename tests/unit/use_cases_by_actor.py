@@ -7,12 +7,25 @@ from typing import Any
 
 from steward.domain.actors import Actor
 from steward.domain.attempts import CounterKey, Limit
-from steward.domain.items import Item
+from steward.domain.idempotency import KeyHash, RequestKey
+from steward.domain.items import Item, NewItem
+from steward.domain.operations import CreateItem, UpdateItem
 from steward.domain.sessions import Client, Lifetimes, Session
 from steward.domain.users import PasswordHash, Role, User
-from steward.service_layer import first_admin, items, limits, lists, seeding, sessions, users
+from steward.service_layer import (
+    batch,
+    exports,
+    first_admin,
+    idempotency,
+    imports,
+    items,
+    limits,
+    lists,
+    seeding,
+    sessions,
+    users,
+)
 from steward.service_layer.accounts import Accounts
-from steward.service_layer.limited_transfers import delete_user_within_limits, transfer_within_limits
 from steward.service_layer.limits import Attempt, Limits
 from steward.service_layer.tokens import Tokens
 from steward.service_layer.unit_of_work import UnitOfWork
@@ -25,6 +38,7 @@ OPEN = Accounts(FastHasher(), NO_LIMITS, Lifetimes(), open_to_all=True)
 CLOSED = Accounts(FastHasher(), NO_LIMITS, Lifetimes(), open_to_all=False)
 ATTEMPT = Attempt(Limit("sign-in", 10, timedelta(minutes=5)), CounterKey(bytes(32)))
 NEW: dict[str, Any] = {"username": "newcomer", "email": "newcomer@example.org"}
+KEY = RequestKey(KeyHash(bytes(32)), bytes(32), None)
 ACTORS = ("anonymous", "owner", "other", "admin", "system")
 
 
@@ -144,21 +158,43 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
             lambda uow, actor, on: items.transfer_item(uow, actor, item_id=on.box.id, to=on.other.id, quantity=1),
         )
     ],
-    "limited_transfers.transfer_within_limits": [
+    "batch.run_batch": [
         (
-            OWN.format("ItemNotFound"),
-            lambda uow, actor, on: transfer_within_limits(
-                uow, actor, limits=NO_LIMITS, item_id=on.box.id, to=on.other.username
+            "NotAuthenticated done done done OperationFailed",
+            lambda uow, actor, _: batch.run_batch(uow, actor, operations=[CreateItem(name="Lid")]),
+        ),
+        (
+            "NotAuthenticated done OperationFailed done done",
+            lambda uow, actor, on: batch.run_batch(
+                uow, actor, operations=[CreateItem(name="Lid", owner_id=on.owner.id)]
             ),
-        )
+        ),
+        (
+            "NotAuthenticated done OperationFailed done done",
+            lambda uow, actor, on: batch.run_batch(uow, actor, operations=[UpdateItem(item_id=on.box.id, quantity=9)]),
+        ),
     ],
-    "limited_transfers.delete_user_within_limits": [
+    "exports.read_chunk": [
         (
-            OWN.format("no"),
-            lambda uow, actor, on: delete_user_within_limits(
-                uow, actor, limits=NO_LIMITS, user_id=on.owner.id, transfer_items_to=on.other.id
+            "NotAuthenticated done UserNotFound done done",
+            lambda uow, actor, on: exports.read_chunk(uow, actor, owner_id=on.owner.id),
+        ),
+        ("NotAuthenticated done done done InvalidValue", lambda uow, actor, _: exports.read_chunk(uow, actor)),
+    ],
+    "exports.count_items": [
+        (
+            "NotAuthenticated done UserNotFound done done",
+            lambda uow, actor, on: exports.count_items(uow, actor, owner_id=on.owner.id),
+        ),
+        ("NotAuthenticated done done done InvalidValue", lambda uow, actor, _: exports.count_items(uow, actor)),
+    ],
+    "imports.import_items": [
+        (
+            "NotAuthenticated done Forbidden done done",
+            lambda uow, actor, on: imports.import_items(
+                uow, actor, pieces=lambda: [[NewItem.of(owner_id=on.owner.id, name="Lid")]]
             ),
-        )
+        ),
     ],
     "sessions.list_sessions": [
         (
@@ -207,11 +243,11 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
     "accounts.Accounts.refresh": [
         (ALL, lambda uow, actor, on: OPEN.refresh(uow, actor, refresh_token=on.tokens.refresh))
     ],
-    "accounts.Accounts.sign_up": [
-        (ALL, lambda uow, actor, _: OPEN.sign_up(uow, actor, **NEW, password=PASSWORD, client=Client())),
+    "accounts.Accounts.prepare_sign_up": [
+        (ALL, lambda uow, actor, _: OPEN.prepare_sign_up(uow, actor, **NEW, password=PASSWORD, client=Client())),
         (
             "RegistrationClosed RegistrationClosed RegistrationClosed done done",
-            lambda uow, actor, _: CLOSED.sign_up(uow, actor, **NEW, password=PASSWORD, client=Client()),
+            lambda uow, actor, _: CLOSED.prepare_sign_up(uow, actor, **NEW, password=PASSWORD, client=Client()),
         ),
     ],
     "accounts.Accounts.change_password": [
@@ -227,6 +263,8 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
     "limits.refuse_beyond_limit": [
         (ALL, lambda uow, actor, _: limits.refuse_beyond_limit(uow, actor, attempts=[ATTEMPT]))
     ],
+    # A key that is remembered is its caller's own.
+    "idempotency.find_answer": [(ALL, lambda uow, actor, _: idempotency.find_answer(uow, actor, key=KEY))],
     "first_admin.has_users": [(ADMIN, lambda uow, actor, _: first_admin.has_users(uow, actor))],
     "first_admin.create_first_admin": [
         (ADMIN, lambda uow, actor, _: first_admin.create_first_admin(uow, actor, **NEW, password_hash=HASH))

@@ -44,6 +44,8 @@ _CHECKED: dict[str, str] = {
     "ck_tokens_kind_known": "kind",
     "ck_attempt_counters_key_length": "key",
     "ck_attempt_counters_count_not_negative": "count",
+    "ck_idempotency_keys_key_length": "key",
+    "ck_idempotency_keys_fingerprint_length": "fingerprint",
 }
 
 # PostgreSQL's classes and codes (appendix A of its manual): those that mean "try later", or "ask the operator".

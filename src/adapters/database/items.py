@@ -1,15 +1,20 @@
 """Items in a database. Statements are built once; rows become entities by position."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Select, bindparam, delete, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, delete, insert, select, update
 
 from ...domain.errors import Conflict, ItemNotFound, UnknownOwner, UnknownRecipient, VersionMismatch
+from ...domain.filters import EVERY_ITEM, ItemFilter, search_text
 from ...domain.items import Item, ItemId, NewItem, OwnedItem
+from ...domain.pages import NEWEST_FIRST, Position, Sort
+from ...domain.text import fold
 from ...domain.users import MAX_ID, Owner, UserId
-from ..guards import Guard, reads, writes
+from ..guards import Guard, locks, reads, writes
+from .bulk_insert import BulkInsert
+from .pages import Pages, contains
 from .tables import items, users
 
 if TYPE_CHECKING:
@@ -26,27 +31,34 @@ _columns = (
     items.c.updated_at,
     items.c.version,
 )
-_with_owner = select(*_columns, users.c.username).join(users, users.c.id == items.c.owner_id)
+# Labelled, because both tables have an `id` by which a page may be sorted.
+_with_owner = select(*(column.label(column.name) for column in _columns), users.c.username).join(
+    users, users.c.id == items.c.owner_id
+)
 _get = select(*_columns).where(items.c.id == bindparam("id"))
+_lock = (
+    select(items.c.id)
+    .where(items.c.id == any_(bindparam("ids", type_=ARRAY(BigInteger))))
+    .order_by(items.c.id)
+    .with_for_update()
+)
+_lock_own = _lock.where(items.c.owner_id == bindparam("owner_id"))
 _get_with_owner = _with_owner.where(items.c.id == bindparam("id"))
 
 
-def _pages(base: Select[Any]) -> dict[tuple[bool, bool], Select[Any]]:
-    """A page by whether an owner and by whether a bound is given, each one statement that an index serves."""
-    page = base.order_by(items.c.id.desc()).limit(bindparam("limit"))
-    own = page.where(items.c.owner_id == bindparam("owner_id"))
-    return {
-        (False, False): page,
-        (True, False): own,
-        (False, True): page.where(items.c.id < bindparam("before")),
-        (True, True): own.where(items.c.id < bindparam("before")),
-    }
-
-
-_page = _pages(select(*_columns))
-_page_with_owner = _pages(_with_owner)
+_filters = {
+    "owner_id": items.c.owner_id == bindparam("owner_id"),
+    "name": items.c.name == bindparam("name"),
+    "q": contains(items.c.search_text, bindparam("q", type_=items.c.search_text.type)),
+    "min_quantity": items.c.quantity >= bindparam("min_quantity"),
+    "max_quantity": items.c.quantity <= bindparam("max_quantity"),
+    "created_after": items.c.created_at >= bindparam("created_after"),
+    "created_before": items.c.created_at < bindparam("created_before"),
+}
+_pages = Pages(select(*_columns), items, _filters, grouped_by="owner_id")
+_pages_with_owner = Pages(_with_owner, items, _filters, grouped_by="owner_id")
 _add = insert(items).returning(items.c.id)
-_add_many = insert(items).returning(items.c.id, sort_by_parameter_order=True)
+_add_many = BulkInsert(items)
 _made_from = (items.c.id == bindparam("key"), items.c.version == bindparam("made_from"))
 _save = (
     update(items)
@@ -54,7 +66,7 @@ _save = (
     .values(
         {
             column: bindparam(column)
-            for column in ("owner_id", "name", "description", "quantity", "attributes", "updated_at")
+            for column in ("owner_id", "name", "description", "quantity", "attributes", "updated_at", "search_text")
         }
     )
     .values(version=items.c.version + 1)
@@ -88,10 +100,8 @@ class DatabaseItems:
     async def add_many(self, new: Sequence[NewItem], *, at: datetime) -> list[ItemId]:
         if not new:
             return []
-        result = await self._transaction.execute(
-            _add_many, [_new_row(each, at) for each in new], foreign_key=UnknownOwner(new[0].owner_id)
-        )
-        return list(result.scalars())
+        rows = [_new_row(each, at) for each in new]
+        return await _add_many.execute(self._transaction, rows, foreign_key=UnknownOwner(new[0].owner_id))
 
     @reads
     async def get(self, item_id: ItemId) -> Item:
@@ -102,15 +112,43 @@ class DatabaseItems:
         return self._owned(await self._one(_get_with_owner, item_id))
 
     @reads
-    async def page(self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int) -> list[Item]:
-        rows = await self._rows(_page, owner_id, before, limit)
-        return [self._transaction.read(Item(*row)) for row in rows]
+    async def page(
+        self,
+        where: ItemFilter = EVERY_ITEM,
+        *,
+        sort: Sort = NEWEST_FIRST,
+        after: Position | None = None,
+        limit: int,
+    ) -> list[Item]:
+        return [self._transaction.read(Item(*row)) for row in await self._rows(_pages, where, sort, after, limit)]
 
     @reads
     async def page_with_owner(
-        self, *, owner_id: UserId | None = None, before: ItemId | None = None, limit: int
+        self,
+        where: ItemFilter = EVERY_ITEM,
+        *,
+        sort: Sort = NEWEST_FIRST,
+        after: Position | None = None,
+        limit: int,
     ) -> list[OwnedItem]:
-        return [self._owned(row) for row in await self._rows(_page_with_owner, owner_id, before, limit)]
+        return [self._owned(row) for row in await self._rows(_pages_with_owner, where, sort, after, limit)]
+
+    @reads
+    async def count(self, where: ItemFilter = EVERY_ITEM) -> int:
+        if _meets_none(where):
+            return 0
+        result = await self._transaction.execute(*_pages.count(_parameters(where)))
+        return result.scalar_one()  # type: ignore[no-any-return]
+
+    @locks
+    async def lock(self, item_ids: Collection[ItemId], *, owner_id: UserId | None = None) -> None:
+        if self._transaction.dialect == "sqlite":
+            return  # one unit writes at a time
+        ids = [item_id for item_id in item_ids if 1 <= item_id <= MAX_ID]
+        if owner_id is None:
+            await self._transaction.execute(_lock, {"ids": ids})
+        else:
+            await self._transaction.execute(_lock_own, {"ids": ids, "owner_id": owner_id})
 
     @writes
     async def save(self, item: Item, *, named: int | None = None) -> None:
@@ -123,6 +161,7 @@ class DatabaseItems:
             "quantity": item.quantity,
             "attributes": item.attributes,
             "updated_at": item.updated_at,
+            "search_text": search_text(item),
         }
         result = await self._transaction.execute(_save, row, foreign_key=UnknownRecipient())
         version = result.scalar_one_or_none()
@@ -164,19 +203,25 @@ class DatabaseItems:
         return row
 
     async def _rows(
-        self,
-        pages: dict[tuple[bool, bool], Select[Any]],
-        owner_id: UserId | None,
-        before: ItemId | None,
-        limit: int,
+        self, pages: Pages, where: ItemFilter, sort: Sort, after: Position | None, limit: int
     ) -> Sequence[Any]:
-        if owner_id is not None and not 1 <= owner_id <= MAX_ID:
+        if _meets_none(where):
             return []
-        if before is not None:
-            before = ItemId(min(max(before, 0), MAX_ID))
-        statement = pages[owner_id is not None, before is not None]
-        result = await self._transaction.execute(statement, {"owner_id": owner_id, "before": before, "limit": limit})
-        return result.all()
+        return (
+            await self._transaction.execute(
+                *pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
+            )
+        ).all()
+
+
+def _meets_none(where: ItemFilter) -> bool:
+    return where.owner_id is not None and not 1 <= where.owner_id <= MAX_ID
+
+
+def _parameters(where: ItemFilter) -> dict[str, Any]:
+    """Of the filters that are given, by their names."""
+    given = {name: value for name in _filters if (value := getattr(where, name)) is not None}
+    return given if where.q is None else {**given, "q": fold(where.q)}
 
 
 def _new_row(new: NewItem, at: datetime) -> dict[str, Any]:
@@ -189,4 +234,5 @@ def _new_row(new: NewItem, at: datetime) -> dict[str, Any]:
         "created_at": at,
         "updated_at": at,
         "version": 1,
+        "search_text": search_text(new),
     }

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -66,6 +67,8 @@ users = Table(
     Column("password_hash", _text()),
     UniqueConstraint("username_key"),
     UniqueConstraint("email_key"),
+    Index(None, "username", "id"),
+    Index(None, "created_at", "id"),
     CheckConstraint("length(username) BETWEEN 3 AND 64", name="username_length"),
     CheckConstraint("length(email) BETWEEN 3 AND 254", name="email_length"),
     CheckConstraint("role IN ('member', 'admin')", name="role_known"),
@@ -86,7 +89,15 @@ items = Table(
     Column("created_at", UtcDateTime(), nullable=False),
     Column("updated_at", UtcDateTime(), nullable=False),
     Column("version", _big_integer(), nullable=False),
+    # Name and description, folded by the domain, where `q` is looked for. The default is for rows that are there before
+    # the migration has filled them.
+    Column("search_text", _text(), nullable=False, server_default=text("''")),
+    # One for each field that the items of one owner can be sorted by.
     Index(None, "owner_id", "id"),
+    Index(None, "owner_id", "name", "id"),
+    Index(None, "owner_id", "quantity", "id"),
+    Index(None, "owner_id", "created_at", "id"),
+    Index(None, "owner_id", "updated_at", "id"),
     CheckConstraint("length(name) BETWEEN 1 AND 200", name="name_length"),
     CheckConstraint("description IS NULL OR length(description) <= 10000", name="description_length"),
     CheckConstraint("quantity BETWEEN 0 AND 2147483647", name="quantity_range"),
@@ -132,4 +143,19 @@ attempt_counters = Table(
     Index(None, "resets_at"),
     CheckConstraint("length(key) = 32", name="key_length"),
     CheckConstraint("count >= 0", name="count_not_negative"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key", LargeBinary(), primary_key=True),
+    Column("user_id", _big_integer(), ForeignKey("users.id", ondelete="CASCADE")),
+    Column("fingerprint", LargeBinary(), nullable=False),
+    # NULL while the unit that has claimed the key is under way: nobody else ever sees that.
+    Column("answer", LargeBinary()),
+    Column("expires_at", UtcDateTime(), nullable=False),
+    Index(None, "user_id"),
+    Index(None, "expires_at"),
+    CheckConstraint("length(key) = 32", name="key_length"),
+    CheckConstraint("length(fingerprint) = 32", name="fingerprint_length"),
 )

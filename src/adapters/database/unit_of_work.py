@@ -11,6 +11,7 @@ from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
 from .attempts import DatabaseAttempts
 from .error_translation import translating
+from .idempotency import DatabaseIdempotencyKeys
 from .items import DatabaseItems
 from .seen_versions import Entity, SeenVersions
 from .sessions import DatabaseSessions
@@ -28,6 +29,7 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
         self.items = DatabaseItems(self, transaction)
         self.sessions = DatabaseSessions(self, transaction)
         self.attempts = DatabaseAttempts(self, transaction)
+        self.idempotency_keys = DatabaseIdempotencyKeys(self, transaction)
 
 
 class DatabaseTransaction:

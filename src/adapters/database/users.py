@@ -8,12 +8,12 @@ from sqlalchemy import bindparam, delete, insert, select, update
 
 from ...domain.errors import (
     Conflict,
-    EmailTaken,
-    UsernameTaken,
     UserNotFound,
     UserOwnsItems,
     VersionMismatch,
 )
+from ...domain.filters import EVERY_USER, UserFilter
+from ...domain.pages import NEWEST_FIRST, Position, Sort
 from ...domain.users import (
     MAX_ID,
     NewUser,
@@ -27,7 +27,10 @@ from ...domain.users import (
     username_key,
 )
 from ..guards import Guard, locks, reads, writes
+from .bulk_insert import BulkInsert
+from .pages import Pages, contains
 from .tables import users
+from .taken_names import refuse_any_taken, refuse_taken
 
 if TYPE_CHECKING:
     from .unit_of_work import DatabaseTransaction
@@ -50,20 +53,19 @@ _find_by_email = select(*_columns).where(users.c.email_key == bindparam("email_k
 _lock_active_admins = (
     select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.is_active).order_by(users.c.id).with_for_update()
 )
-_page = select(*_columns).order_by(users.c.id.desc()).limit(bindparam("limit"))
-_page_before = _page.where(users.c.id < bindparam("before"))
+_pages = Pages(
+    select(*_columns),
+    users,
+    {
+        "q": contains(users.c.username_key, bindparam("q_username", type_=users.c.username_key.type))
+        | contains(users.c.email_key, bindparam("q", type_=users.c.email_key.type)),
+        "role": users.c.role == bindparam("role"),
+        "is_active": users.c.is_active == bindparam("is_active"),
+    },
+)
 _any = select(users.c.id).limit(1)
-_taken = select(users.c.username_key).where(
-    users.c.id != bindparam("but"),
-    (users.c.username_key == bindparam("username_key")) | (users.c.email_key == bindparam("email_key")),
-)
-_any_taken = select(users.c.username_key, users.c.email_key).where(
-    users.c.username_key.in_(bindparam("username_keys", expanding=True))
-    | users.c.email_key.in_(bindparam("email_keys", expanding=True))
-)
-_LOOK_UP = 400  # users in one statement, two parameters each: SQLite before 3.32 takes 999
 _add = insert(users).returning(users.c.id)
-_add_many = insert(users).returning(users.c.id, sort_by_parameter_order=True)
+_add_many = BulkInsert(users)
 _save = (
     update(users)
     .where(users.c.id == bindparam("key"), users.c.version == bindparam("made_from"))
@@ -98,7 +100,7 @@ class DatabaseUsers:
     @writes
     async def add(self, new: NewUser, *, at: datetime) -> User:
         row = _new_row(new, at)
-        await self._refuse_taken(row["username_key"], row["email_key"])
+        await refuse_taken(self._transaction, row)
         user_id = (await self._transaction.execute(_add, row)).scalar_one()
         user = User(user_id, new.username, new.email, new.role, True, at, at, 1, new.password_hash)
         return self._transaction.read(user)
@@ -108,9 +110,8 @@ class DatabaseUsers:
         if not new:
             return []
         rows = [_new_row(each, at) for each in new]
-        await self._refuse_any_taken(rows)
-        result = await self._transaction.execute(_add_many, rows)
-        return list(result.scalars())
+        await refuse_any_taken(self._transaction, rows)
+        return await _add_many.execute(self._transaction, rows)
 
     @reads
     async def get(self, user_id: UserId, *, for_update: bool = False) -> User:
@@ -136,14 +137,23 @@ class DatabaseUsers:
         return list((await self._transaction.execute(_lock_active_admins)).scalars())
 
     @reads
-    async def page(self, *, before: UserId | None = None, limit: int) -> list[User]:
-        if before is None:
-            result = await self._transaction.execute(_page, {"limit": limit})
-        else:
-            result = await self._transaction.execute(
-                _page_before, {"limit": limit, "before": min(max(before, 0), MAX_ID)}
-            )
-        return [self._transaction.read(_user(row)) for row in result]
+    async def page(
+        self,
+        where: UserFilter = EVERY_USER,
+        *,
+        sort: Sort = NEWEST_FIRST,
+        after: Position | None = None,
+        limit: int,
+    ) -> list[User]:
+        rows = await self._transaction.execute(
+            *_pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
+        )
+        return [self._transaction.read(_user(row)) for row in rows]
+
+    @reads
+    async def count(self, where: UserFilter = EVERY_USER) -> int:
+        result = await self._transaction.execute(*_pages.count(_parameters(where)))
+        return result.scalar_one()  # type: ignore[no-any-return]
 
     @reads
     async def is_empty(self) -> bool:
@@ -163,7 +173,7 @@ class DatabaseUsers:
             "updated_at": user.updated_at,
             "password_hash": user.password_hash and user.password_hash.value,
         }
-        await self._refuse_taken(row["username_key"], row["email_key"], but=user.id)
+        await refuse_taken(self._transaction, row, but=user.id)
         version = (await self._transaction.execute(_save, row)).scalar_one_or_none()
         if version is None:
             raise Conflict if named is None else VersionMismatch
@@ -182,37 +192,17 @@ class DatabaseUsers:
         row = (await self._transaction.execute(statement, parameters)).one_or_none()
         return None if row is None else self._transaction.read(_user(row))
 
-    async def _refuse_taken(self, username: str, email: str, but: UserId | None = None) -> None:
-        """If name and address are both taken, the databases would report different ones: look first.
 
-        The unique constraints still decide races.
-        """
-        result = await self._transaction.execute(
-            _taken, {"username_key": username, "email_key": email, "but": but or 0}
-        )
-        taken = list(result.scalars())
-        if username in taken:
-            raise UsernameTaken
-        if taken:
-            raise EmailTaken
-
-    async def _refuse_any_taken(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """As `_refuse_taken`, for new users who are added one after the other."""
-        usernames: set[str] = set()
-        emails: set[str] = set()
-        for start in range(0, len(rows), _LOOK_UP):
-            some = rows[start : start + _LOOK_UP]
-            keys = {f"{key}s": [row[key] for row in some] for key in ("username_key", "email_key")}
-            for taken in await self._transaction.execute(_any_taken, keys):
-                usernames.add(taken.username_key)
-                emails.add(taken.email_key)
-        for row in rows:
-            if row["username_key"] in usernames:
-                raise UsernameTaken
-            if row["email_key"] in emails:
-                raise EmailTaken
-            usernames.add(row["username_key"])
-            emails.add(row["email_key"])
+def _parameters(where: UserFilter) -> dict[str, Any]:
+    """Of the filters that are given, by their names."""
+    parameters: dict[str, Any] = {}
+    if where.q is not None:
+        parameters |= {"q": email_key(where.q), "q_username": username_key(where.q)}
+    if where.role is not None:
+        parameters["role"] = where.role.value
+    if where.is_active is not None:
+        parameters["is_active"] = where.is_active
+    return parameters
 
 
 def _new_row(new: NewUser, at: datetime) -> dict[str, Any]:

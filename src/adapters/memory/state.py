@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from ...domain.attempts import Counter, CounterKey
-from ...domain.errors import InvalidValue
+from ...domain.errors import Conflict, InvalidValue, VersionMismatch
+from ...domain.idempotency import KeyHash
 from ...domain.items import MAX_QUANTITY, Item, ItemId
 from ...domain.sessions import Session, SessionId, TokenHash, TokenKind
 from ...domain.users import Role, User, UserId
@@ -19,6 +20,16 @@ class StoredToken:
     expires_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """`answer` is None while the unit that has claimed the key is under way."""
+
+    user_id: UserId | None
+    fingerprint: bytes
+    answer: bytes | None
+    expires_at: datetime
+
+
 @dataclass(slots=True)
 class State:
     """Entities in it are never changed in place, so a copy of the dictionaries is a copy of all."""
@@ -29,6 +40,7 @@ class State:
     generations: dict[SessionId, int] = field(default_factory=dict)
     tokens: dict[TokenHash, StoredToken] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
+    idempotency_keys: dict[KeyHash, StoredKey] = field(default_factory=dict)
 
     def copy(self) -> "State":
         return State(
@@ -38,6 +50,7 @@ class State:
             dict(self.generations),
             dict(self.tokens),
             dict(self.counters),
+            dict(self.idempotency_keys),
         )
 
     def put_user(self, user: User) -> None:
@@ -77,6 +90,15 @@ class State:
         _check("key", "ck_attempt_counters_key_length", len(counter.key) == 32)
         self.counters[counter.key] = replace(counter, resets_at=_utc(counter.resets_at))
 
+    def put_key(self, key: KeyHash, stored: StoredKey) -> None:
+        """Raises `InvalidValue` for what the CHECK constraints of the databases refuse."""
+        _check("key", "ck_idempotency_keys_key_length", len(key) == 32)
+        _check("fingerprint", "ck_idempotency_keys_fingerprint_length", len(stored.fingerprint) == 32)
+        self.idempotency_keys[key] = replace(stored, expires_at=_utc(stored.expires_at))
+
+    def forget_keys_of(self, user_id: UserId) -> None:
+        self.idempotency_keys = {key: each for key, each in self.idempotency_keys.items() if each.user_id != user_id}
+
     def end_sessions(self, ended: set[SessionId]) -> None:
         """With all their tokens."""
         for session_id in ended:
@@ -90,6 +112,12 @@ def check_item(item: Item) -> None:
     _check("name", "ck_items_name_length", 1 <= len(item.name) <= 200)
     _check("description", "ck_items_description_length", len(item.description or "") <= 10_000)
     _check("quantity", "ck_items_quantity_range", 0 <= item.quantity <= MAX_QUANTITY)
+
+
+def check_made_from(made_from: int, stored: int | None, named: int | None) -> None:
+    """Raises `VersionMismatch` if the caller had `named` a version, else `Conflict`."""
+    if stored != made_from:
+        raise Conflict if named is None else VersionMismatch
 
 
 def copy_user(user: User) -> User:

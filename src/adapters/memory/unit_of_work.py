@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
-from .repositories import MemoryItems, MemoryUsers
+from .idempotency import MemoryIdempotencyKeys
+from .items import MemoryItems
 from .sessions import MemoryAttempts, MemorySessions
 from .state import State
+from .users import MemoryUsers
 
 if TYPE_CHECKING:
     from .database import MemoryDatabase
@@ -21,6 +23,7 @@ class MemoryUnitOfWork(BlockUnitOfWork):
         self.items = MemoryItems(self, transaction)
         self.sessions = MemorySessions(self, transaction)
         self.attempts = MemoryAttempts(self, transaction)
+        self.idempotency_keys = MemoryIdempotencyKeys(self, transaction)
 
 
 class MemoryTransaction:

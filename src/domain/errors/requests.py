@@ -54,11 +54,12 @@ class RowFault:
 
 
 class InvalidRows(InvalidValue):
-    """`faults` are the first of `total`."""
+    """`faults` are the first of `total`; with `gave_up` there may be more in what was not looked at."""
 
-    def __init__(self, faults: Sequence[RowFault], total: int) -> None:
+    def __init__(self, faults: Sequence[RowFault], total: int, *, gave_up: bool = False) -> None:
         first = faults[0]
-        super().__init__((first.line, *first.path), first.rule, f"{total} faults, the first in line {first.line}")
+        told = "One fault" if total == 1 else f"{total} faults{' or more' * gave_up}, the first"
+        super().__init__((first.line, *first.path), first.rule, f"{told} in line {first.line}: {first.detail}")
         self.faults = tuple(faults)
         self.total = total
 

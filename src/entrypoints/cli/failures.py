@@ -1,12 +1,16 @@
 """What is said of an error on the command line: never a traceback, never a secret."""
 
-from ...domain.errors import DatabaseUnavailable, InvalidValue, StewardError
+from ...domain.errors import DatabaseUnavailable, InvalidRows, InvalidValue, RowFault, StewardError
 
 
 def sentences(error: Exception) -> list[str]:
     """Empty for an error that was not foreseen."""
     if isinstance(error, DatabaseUnavailable):
         return [_unavailable(error)]
+    if isinstance(error, InvalidRows):
+        return [_of_row(fault) for fault in error.faults] + [f"{error.total} faults: nothing is imported"] * (
+            error.total > 1
+        )
     if isinstance(error, InvalidValue):
         return [f"{error.field}: {error}"]
     if isinstance(error, StewardError):
@@ -17,6 +21,11 @@ def sentences(error: Exception) -> list[str]:
     if isinstance(error, ConfigurationError):
         return error.faults
     return []
+
+
+def _of_row(fault: RowFault) -> str:
+    where = ".".join(str(part) for part in fault.path)
+    return f"line {fault.line}: {f'{where}: ' if where else ''}{fault.detail}"
 
 
 def _unavailable(error: DatabaseUnavailable) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import check, db, seed, serve, session, user
+from . import check, db, item_files, seed, serve, session, user
 from .failures import sentences
 
 app = typer.Typer(
@@ -37,6 +37,8 @@ def _options(
 
 app.command("serve")(serve.serve)
 app.command("seed")(seed.seed)
+app.command("export")(item_files.export)
+app.command("import")(item_files.import_)
 app.command("check")(check.check)
 app.add_typer(db.app, name="db")
 app.add_typer(user.app, name="user")

@@ -10,6 +10,7 @@ from .on_steward import on_steward
 from .passwords import PasswordOnStdin, ask_for_password
 
 if TYPE_CHECKING:
+    from ...domain.pages import Page
     from ...domain.users import User
     from ..python import Steward
 
@@ -87,7 +88,7 @@ def list_(
     """List the users, the newest first."""
     from ...domain.actors import Actor
 
-    async def work(steward: "Steward") -> "list[User]":
+    async def work(steward: "Steward") -> "Page[User]":
         return await steward.users.list(Actor.system(), limit=limit)
 
     found = on_steward(work)

@@ -4,6 +4,8 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.routing import compile_path
 
+from .own_path import OwnPathRoute
+
 
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
     """In alphabetical order; HEAD wherever there is GET, and OPTIONS everywhere. Empty for a path that is not there."""
@@ -12,6 +14,8 @@ def allowed_methods(app: FastAPI, path: str) -> list[str]:
         pattern, own = getattr(context, "path", None), getattr(context, "methods", None)
         if pattern and own and compile_path(pattern)[0].match(path):
             methods |= own
+            if isinstance(context.original_route, OwnPathRoute):
+                break  # whatever else matches never gets such a request
     if "GET" in methods:
         methods.add("HEAD")
     if methods:

@@ -20,19 +20,25 @@ class JsonAnswer(Response):
         super().__init__(text, status, headers)
 
 
-def user_answer(user: User, *, created: bool = False) -> JsonAnswer:
-    return _single(user_json(user), "/users", created=created)
+def user_answer(user: User) -> JsonAnswer:
+    return JsonAnswer(user_json(user), headers=_validator(user))
 
 
-def item_answer(item: Item, *, created: bool = False) -> JsonAnswer:
-    return _single(item_json(item), "/items", created=created)
+def created_user(user: User) -> JsonAnswer:
+    return JsonAnswer(user_json(user), 201, {"Location": f"/users/{user.id}", **_validator(user)})
 
 
-def _single(resource: dict[str, Any], collection: str, *, created: bool) -> JsonAnswer:
-    headers = {"ETag": f'"{resource["id"]}-{resource["version"]}"'}
-    if created:
-        headers["Location"] = f"{collection}/{resource['id']}"
-    return JsonAnswer(resource, 201 if created else 200, headers)
+def item_answer(item: Item) -> JsonAnswer:
+    return JsonAnswer(item_json(item), headers=_validator(item))
+
+
+def created_item(item: Item) -> JsonAnswer:
+    return JsonAnswer(item_json(item), 201, {"Location": f"/items/{item.id}", **_validator(item)})
+
+
+def _validator(entity: User | Item) -> dict[str, str]:
+    """A strong one (RFC 9110 section 8.8.3): whatever changes an entity changes its version."""
+    return {"ETag": f'"{entity.id}-{entity.version}"'}
 
 
 def user_json(user: User) -> dict[str, Any]:
@@ -66,11 +72,9 @@ def owned_item_json(owned: OwnedItem) -> dict[str, Any]:
     return {**item_json(owned.item), "owner": {"id": owned.owner.id, "username": owned.owner.username}}
 
 
-def transfer_json(transfer: Transfer) -> dict[str, Any]:
-    return {
-        "item": None if transfer.item is None else item_json(transfer.item),
-        "received": item_json(transfer.received),
-    }
+def transfer_answer(transfer: Transfer) -> JsonAnswer:
+    given = None if transfer.item is None else item_json(transfer.item)
+    return JsonAnswer({"item": given, "received": item_json(transfer.received)})
 
 
 def session_json(session: Session, *, current: bool) -> dict[str, Any]:

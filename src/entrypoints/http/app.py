@@ -11,20 +11,19 @@ from ...bootstrap import Container
 from .catch_all import CatchAll
 from .cors import cors
 from .docs_page import install_docs_page
-from .documentation import openapi_of
 from .envelope import Envelope
 from .error_handlers import install_error_handlers
 from .hosts import trusted_hosts
-from .routers import auth, items, lists, operations, users
+from .openapi_document import openapi_of
+from .routers import auth, batch, exports, imports, items, lists, operations, users
+from .spooling import Places
 
-_DESCRIPTION = """Users and the items they own.
-
-A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
+_DESCRIPTION = """A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
 `application/problem+json` (RFC 9457) with a stable `code`. A path works with and without its trailing slash; members
 and parameters that are not documented are refused. Before an operation is reached, a request may be answered
 `bad_request` or `head_too_large` where it is not HTTP as it should be, and `unknown_host` or `cors_refused` where the
-server's settings list hosts and origins. Every answer carries an `X-Request-ID`, the client's own if it sent
-one of at most 128 characters out of `A-Z a-z 0-9 . _ : / + = @ -`.
+server's settings list hosts and origins. A path that is not there is `route_not_found`; to a method that a path does
+not have, `method_not_allowed` answers with the header `Allow`, which OPTIONS asks for. HEAD goes wherever GET does.
 """
 _TAGS = [
     {"name": "auth", "description": "Signing in, and the sessions that come of it."},
@@ -43,6 +42,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app = FastAPI(
         title="Steward",
         version=version("steward"),
+        summary="Users and the items they own",
         description=_DESCRIPTION,
         openapi_tags=_TAGS,
         docs_url=None,
@@ -59,8 +59,9 @@ def create_app(container: Container | None = None) -> FastAPI:
     )
     container.accounts()  # now, so that a configuration without a secret does not start
     app.state.container = container
+    app.state.import_places = Places()
     install_error_handlers(app)
-    for module in (auth, lists, users, items, operations):
+    for module in (auth, lists, users, batch, exports, imports, items, operations):
         app.include_router(module.router)
     install_docs_page(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]

@@ -46,11 +46,13 @@ _WANTED: dict[Any, SignIn] = {get_actor: SignIn.REQUIRED, get_actor_or_anonymous
 
 
 def sign_in_wanted(endpoint: Callable[..., Any]) -> SignIn | None:
-    """None for a route that does not ask who is calling."""
+    """None for a route that does not ask who is calling, neither itself nor through what it depends on."""
     for parameter in inspect.signature(endpoint, eval_str=True).parameters.values():
         for mark in get_args(parameter.annotation)[1:]:
-            if isinstance(mark, Dependency) and mark.dependency in _WANTED:
-                return _WANTED[mark.dependency]
+            if isinstance(mark, Dependency) and mark.dependency is not None:
+                wanted = _WANTED.get(mark.dependency) or sign_in_wanted(mark.dependency)
+                if wanted is not None:
+                    return wanted
     return None
 
 
@@ -71,18 +73,18 @@ def access_token_of(request: Request, wanted: SignIn) -> str | None:
 
 
 @asynccontextmanager
-async def identified(request: Request, token: str | None) -> AsyncIterator[None]:
+async def identified(request: Request, token: str | None, *, apart: bool = False) -> AsyncIterator[None]:
     """Inside, `request.state` holds the actor, nobody without a token, and the unit of work.
 
     A GET is inside a reading block that its use case joins, so that both are two statements on one connection; other
-    requests begin a transaction afterwards. Raises `NotAuthenticated`.
+    requests, and a GET that is to stand `apart`, begin their blocks afterwards. Raises `NotAuthenticated`.
     """
     container: Container = request.app.state.container
     request.state.unit_of_work = uow = container.unit_of_work()
     if token is None:
         request.state.actor = Actor.anonymous()
         yield
-    elif request.method == "GET":
+    elif request.method == "GET" and not apart:
         async with uow.reading():
             request.state.actor = await authenticate(uow, access_token=token)
             yield

@@ -11,7 +11,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID")
 _ANSWER_HEADERS = (
     *("ETag", "Location", "Link", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"),
-    *("WWW-Authenticate", "Idempotent-Replayed"),
+    *("WWW-Authenticate", "Idempotent-Replayed", "Deprecation", "Sunset"),
 )
 
 

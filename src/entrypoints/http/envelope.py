@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .answer_headers import complete_headers
+from .answer_headers import OF_THE_ROUTE, complete_headers
 from .request_headers import only_header
 from .request_id import begin_request
 
@@ -24,13 +24,15 @@ class Envelope:
             await self._app(scope, receive, send)
             return
         request_id = begin_request(only_header(scope, b"x-request-id"))
+        routed = _as_routed(scope)
 
         async def send_enveloped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": complete_headers(message.get("headers", ()), request_id)}
+                given = [*message.get("headers", ()), *routed.get(OF_THE_ROUTE, ())]
+                message = {**message, "headers": complete_headers(given, request_id)}
             await send(message)
 
-        await self._app(_as_routed(scope), receive, send_enveloped)
+        await self._app(routed, receive, send_enveloped)
 
 
 def _as_routed(scope: Scope) -> Scope:
@@ -45,4 +47,4 @@ def _as_routed(scope: Scope) -> Scope:
     if path != "/":
         path = path.removesuffix("/")
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return {**scope, "path": path, "method": method}
+    return {**scope, "path": path, "method": method, "wants_head_alone": scope["method"] == "HEAD"}

@@ -46,7 +46,7 @@ async def _domain(request: Request, error: Exception) -> Response:
 
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HttpProblem)
-    return problem_response(request.scope, error.code, error.detail, headers=error.headers)
+    return problem_response(request.scope, error.code, error.detail, faults=error.faults, headers=error.headers)
 
 
 async def _framework(request: Request, error: Exception) -> Response:
@@ -73,7 +73,9 @@ async def _validation(request: Request, error: Exception) -> Response:
     if total == 1:
         detail = faults[0].detail
     else:
-        detail = f"The request has {total} faults{f', of which these are {MOST_FAULTS}' if total > MOST_FAULTS else ''}"
+        detail = f"The request has {total} faults"
+    if total > MOST_FAULTS:  # how many more nobody may have counted
+        detail = f"The request has more than {MOST_FAULTS} faults: these are the first"
     return problem_response(request.scope, "invalid_request", detail, faults=faults)
 
 

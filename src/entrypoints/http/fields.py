@@ -61,6 +61,14 @@ def _parse_integer(value: object) -> object:
     return value
 
 
+def _parse_boolean(value: object) -> object:
+    if isinstance(value, str):
+        if value not in ("true", "false"):
+            raise PydanticCustomError("bool_parsing", "This has to be true or false")
+        return value == "true"
+    return value
+
+
 def line(most: int) -> AfterValidator:
     """For text that has no other rule, such as a name that is looked up: one line of at most `most` characters."""
     return rule(lambda text: check_text("text", text, least=0, most=most))
@@ -68,6 +76,7 @@ def line(most: int) -> AfterValidator:
 
 # In a path or a query all is text. One spelling for each number, while pydantic takes `+1`, `1_0` and ` 1.0` too.
 AS_WRITTEN_IN_JSON = BeforeValidator(_parse_integer)
+BOOLEAN_AS_WRITTEN_IN_JSON = BeforeValidator(_parse_boolean)
 TextId = Annotated[int, BeforeValidator(_parse_id), WithJsonSchema(_ID_SCHEMA)]
 UserIdOrMe = Annotated[
     int | None,

@@ -77,6 +77,12 @@ _TYPES = (
     ProblemType("session_not_found", 404, "Session not found", "Check the id: it may have ended already."),
     ProblemType("route_not_found", 404, "No such path", "Look the path up in /docs."),
     ProblemType("method_not_allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
+    ProblemType(
+        "request_timeout",
+        408,
+        "Request timed out",
+        "Send the body without long pauses. Nothing was stored; the connection is closed.",
+    ),
     ProblemType("username_taken", 409, "Username taken", "Choose another username."),
     ProblemType(
         "email_taken", 409, "E-mail address taken", "Use another address, or sign in with the account that has it."

@@ -19,25 +19,31 @@ MEDIA_TYPE = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One entry of `errors`: `where` is `pointer` (RFC 6901, into the body), `parameter` or `header`."""
+    """One entry of `errors`: `where` is `pointer` (RFC 6901, into the body), `parameter` or `header`. In a body of many
+    lines `line` says in which, from 1, and the pointer is into what that line holds."""
 
     where: str
     name: str
     code: str
     detail: str
+    line: int | None = None
 
-    def as_json(self) -> dict[str, str]:
-        return {self.where: self.name, "code": self.code, "detail": self.detail}
+    def as_json(self) -> dict[str, str | int]:
+        line = {} if self.line is None else {"line": self.line}
+        return {self.where: self.name, **line, "code": self.code, "detail": self.detail}
 
 
 class HttpProblem(Exception):
     """A problem that only the HTTP edge knows."""
 
-    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, faults: Sequence[Fault] = ()
+    ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
         self.headers = headers or {}
+        self.faults = faults
 
 
 def pointer(path: Sequence[str | int]) -> str:
@@ -52,23 +58,43 @@ def instance_of(scope: Scope) -> str:
     return f"/.{path}" if path.startswith("//") else path
 
 
-def problem_response(
-    scope: Scope, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
-) -> Response:
-    kind = PROBLEM_TYPES[code]
-    body: dict[str, Any] = {
+def problem_members(
+    kind: ProblemType,
+    detail: str,
+    *,
+    instance: str,
+    request_id: str,
+    faults: Sequence[Fault] = (),
+    at_sign_in: bool = False,
+) -> dict[str, Any]:
+    members: dict[str, Any] = {
         "type": kind.uri,
         "title": kind.title,
         "status": kind.status,
         "detail": detail,
         "code": kind.code,
-        "instance": instance_of(scope),
-        "request_id": current_request_id(),
+        "instance": instance,
+        "request_id": request_id,
     }
-    if scope["path"].rstrip("/") == TOKEN_PATH:
-        body |= {"error": _oauth_error(kind), "error_description": detail}
+    if at_sign_in:
+        members |= {"error": _oauth_error(kind), "error_description": detail}
     if faults:
-        body["errors"] = [fault.as_json() for fault in faults]
+        members["errors"] = [fault.as_json() for fault in faults]
+    return members
+
+
+def problem_response(
+    scope: Scope, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+) -> Response:
+    kind = PROBLEM_TYPES[code]
+    body = problem_members(
+        kind,
+        detail,
+        instance=instance_of(scope),
+        request_id=current_request_id(),
+        faults=faults,
+        at_sign_in=scope["path"].rstrip("/") == TOKEN_PATH,
+    )
     all_headers = dict(headers or {})
     if kind.retry_after is not None:
         all_headers["Retry-After"] = str(kind.retry_after)
@@ -92,11 +118,16 @@ def domain_problem(request: Request, error: errors.StewardError) -> Response:
     if error.code == "internal_error":
         raise error
     faults: Sequence[Fault] = ()
-    if isinstance(error, errors.InvalidValue):
+    if isinstance(error, errors.InvalidRows):
+        faults = [Fault("pointer", pointer(each.path), each.rule, each.detail, each.line) for each in error.faults]
+    elif isinstance(error, errors.InvalidValue):
         in_body = request.method in ("POST", "PUT", "PATCH")
         where, name = ("pointer", pointer(error.path)) if in_body else ("parameter", error.field)
         faults = (Fault(where, name, error.rule, str(error)),)
-    return problem_response(request.scope, error.code, str(error), faults=faults, headers=_headers_for(request, error))
+    detail = str(error)
+    if isinstance(error, errors.OutcomeUnknown):
+        detail += ". Repeat the request with the same Idempotency-Key, or read first"
+    return problem_response(request.scope, error.code, detail, faults=faults, headers=_headers_for(request, error))
 
 
 def _headers_for(request: Request, error: errors.StewardError) -> dict[str, str]:
@@ -110,4 +141,6 @@ def _headers_for(request: Request, error: errors.StewardError) -> dict[str, str]
             "RateLimit-Policy": f'"{error.limit}";q={error.quota};w={error.window}',
             "RateLimit": f'"{error.limit}";r=0;t={error.retry_after}',
         }
+    if isinstance(error, errors.OutcomeUnknown) and getattr(request.state, "is_repeatable", False):
+        return {"Retry-After": "1"}
     return {}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sized
 from contextvars import copy_context
+from functools import partial
 from http import HTTPStatus
 from ipaddress import IPv6Address
 
@@ -103,6 +104,7 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._answering = cycle
+        cycle.scope["steward.break_off"] = partial(_break_off, cycle)  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -152,6 +154,13 @@ class _InTurn(FlowControl):
 
 
 _HEAD_TOO_LARGE = ("head_too_large", f"The request line and its headers have at most {LONGEST_HEAD} bytes")
+
+
+def _break_off(cycle: RequestResponseCycle) -> None:
+    """For an application that cannot go on in the middle of its answer, and has said why: uvicorn would close the
+    connection, too, with a traceback or a line of its own."""
+    cycle.disconnected = True
+    cycle.transport.close()
 
 
 def _tells_of_body(header: tuple[bytes, bytes]) -> bool:

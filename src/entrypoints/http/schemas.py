@@ -43,13 +43,7 @@ def _absent() -> Any:
     return Field(default_factory=lambda: UNSET)
 
 
-def _example(members: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [members]})
-
-
 class UserCreate(_Body):
-    model_config = _example({"username": "ada", "email": "ada@example.org", "password": "correct horse battery staple"})
-
     username: Username
     email: Email
     password: Password
@@ -58,8 +52,6 @@ class UserCreate(_Body):
 class UserPatch(_Body):
     """Absent members stay as they are."""
 
-    model_config = _example({"email": "ada@example.net", "is_active": True})
-
     username: Username = _absent()
     email: Email = _absent()
     role: Literal["member", "admin"] = _absent()
@@ -67,18 +59,12 @@ class UserPatch(_Body):
 
 
 class PasswordChange(_Body):
-    model_config = _example(
-        {"current_password": "correct horse battery staple", "new_password": "battery staple correct horse"}
-    )
-
     current_password: CurrentPassword
     new_password: Password
 
 
 class ItemCreate(_Body):
     """`owner_id` is for admins; everybody else owns what they create."""
-
-    model_config = _example({"name": "Box", "description": "Oak", "quantity": 3, "attributes": {"colour": "green"}})
 
     name: Name
     description: Description = None
@@ -89,8 +75,6 @@ class ItemCreate(_Body):
 
 class ItemPatch(_Body):
     """Absent members stay as they are. `attributes` merge likewise: null takes a member away."""
-
-    model_config = _example({"quantity": 2, "attributes": {"colour": None, "size": {"unit": "cm", "height": 30}}})
 
     name: Name = _absent()
     description: Description = _absent()
@@ -114,8 +98,6 @@ def _kind_of_recipient(value: object) -> str:
 
 class TransferRequest(_Body):
     """`to` is a username, a user's id, or another item, which takes the quantity up. Without `quantity`: all of it."""
-
-    model_config = _example({"to": "bob", "quantity": 1})
 
     to: Annotated[
         Annotated[Line, Tag(UNION_TAG + "username")]
@@ -173,13 +155,19 @@ class ItemOut(BaseModel):
 
 
 class UserPage(BaseModel):
+    """`count` is there with `?count=true` alone."""
+
     data: list[UserOut]
     next_cursor: str | None
+    count: Annotated[int, Field(ge=0)] = _absent()
 
 
 class ItemPage(BaseModel):
+    """`count` is there with `?count=true` alone."""
+
     data: list[ItemOut]
     next_cursor: str | None
+    count: Annotated[int, Field(ge=0)] = _absent()
 
 
 class TransferOut(BaseModel):
@@ -187,6 +175,12 @@ class TransferOut(BaseModel):
 
     item: ItemOut | None
     received: ItemOut
+
+
+class ImportOut(BaseModel):
+    """`created` is how many items there are more than before."""
+
+    created: Annotated[int, Field(ge=0)]
 
 
 class TokenOut(BaseModel):
@@ -221,11 +215,13 @@ class Health(BaseModel):
 
 
 class FaultOut(BaseModel):
-    """One of `pointer` (RFC 6901, into the body), `parameter` and `header` says where."""
+    """One of `pointer` (RFC 6901, into the body), `parameter` and `header` says where; with `line`, the pointer is into
+    that line of the body."""
 
     code: str
     detail: str
     pointer: str = _absent()
+    line: Annotated[int, Field(ge=1)] = _absent()
     parameter: str = _absent()
     header: str = _absent()
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import ContextVar
 from functools import wraps
+from inspect import cleandoc
 from typing import Any, ClassVar
 
 from fastapi.dependencies.models import Dependant
@@ -11,8 +12,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
+from .answer_headers import OF_THE_ROUTE
 from .authentication import SCHEME, SignIn, access_token_of, identified, sign_in_wanted
+from .deprecation import deprecation_of
 from .documentation import problems
 from .json_body import JsonRequest
 
@@ -28,29 +33,42 @@ class StrictRoute(APIRoute):
     In this order: of whoever sends nothing that can be a token not even the body is read. Of others it is read before
     the database is asked who they are, or whoever holds a body back would keep the rights of when it began.
 
-    Routes of another kind have a class of their own: `body_limit` names the setting that bounds their bodies.
+    Routes of another kind have a class of their own: `body_limit` names the setting that bounds their bodies, and
+    `stands_apart` a GET whose answer takes its time, so that no connection may be held until it has been sent.
     """
 
     body_limit: ClassVar[str] = "max_body_size"
+    stands_apart: ClassVar[bool] = False
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._sign_in = sign_in_wanted(endpoint)
+        self._deprecation = deprecation_of(endpoint)
+        if self._deprecation is not None:
+            words = [endpoint.__doc__ or "", self._deprecation.in_words()]
+            options |= {"deprecated": True, "description": "\n\n".join(cleandoc(each) for each in words if each)}
         super().__init__(path, _unless_faulty(endpoint), **_documented(options, self._sign_in))
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        if self._deprecation is not None and match is Match.FULL:
+            child_scope[OF_THE_ROUTE] = self._deprecation.headers(child_scope["path_params"])
+        return match, child_scope
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = self._validating_handler()
         wanted = self._sign_in
         takes_body = self.body_field is not None
-        body_limit = self.body_limit
+        body_limit, apart = self.body_limit, self.stands_apart
 
         async def handle_strictly(request: Request) -> Response:
             token = None if wanted is None else access_token_of(request, wanted)
             if takes_body:
                 request = JsonRequest(request.scope, request.receive)
                 await request.read(getattr(request.app.state.container.settings(), body_limit))
+                request.state.content = await request.body()
             if wanted is None:
                 return await handle(request)
-            async with identified(request, token):
+            async with identified(request, token, apart=apart):
                 return await handle(request)
 
         return handle_strictly

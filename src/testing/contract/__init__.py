@@ -30,9 +30,11 @@ _SUBJECTS = (
     "cancellation",
     "isolation",
     "repositories",
+    "pages",
     "sessions",
     "rotation",
     "attempts",
+    "idempotency",
 )
 
 # Before they are imported: assertions in modules that pytest does not collect say nothing when they fail.
@@ -44,9 +46,11 @@ from .ending import Ending  # noqa: E402
 from .failures import Failures  # noqa: E402
 from .generators import Generators  # noqa: E402
 from .handing_over import HandingOver  # noqa: E402
+from .idempotency import Idempotency  # noqa: E402
 from .isolation import Isolation  # noqa: E402
 from .nesting import Nesting  # noqa: E402
 from .one_task import OneTask  # noqa: E402
+from .pages import Pages  # noqa: E402
 from .reading import Reading  # noqa: E402
 from .repositories import Repositories  # noqa: E402
 from .retrying import Retrying  # noqa: E402
@@ -77,8 +81,10 @@ class UnitOfWorkContract(
     Cancellation,
     Isolation,
     Repositories,
+    Pages,
     Sessions,
     Rotation,
     Attempts,
+    Idempotency,
 ):
     """All of it. Give it a fixture `store`."""

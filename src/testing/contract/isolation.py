@@ -10,6 +10,7 @@ import pytest
 
 from ...domain.actors import Actor
 from ...domain.errors import EmailTaken, ItemNotFound, UsernameTaken
+from ...domain.filters import ItemFilter
 from ...domain.items import NewItem
 from ...domain.users import NewUser
 from ...service_layer import items, users
@@ -45,7 +46,7 @@ class Isolation(Setting):
             assert await uow.users.find("ADA") == ada
             assert not await uow.users.is_empty()
             box = await uow.items.add(new_item(ada), at=uow.now)
-            assert await uow.items.page(owner_id=ada.id, limit=10) == [box]
+            assert await uow.items.page(ItemFilter(owner_id=ada.id), limit=10) == [box]
             await uow.items.delete(box)
             with pytest.raises(ItemNotFound):
                 await uow.items.get(box.id)

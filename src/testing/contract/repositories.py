@@ -10,7 +10,7 @@ from ...domain.items import ItemId, NewItem
 from ...domain.users import NewUser, Owner, PasswordHash, Role, UserId
 from ..given import Store, given_item, given_user
 from .setting import Setting
-from .steps import NOWHERE, add, apart, new_item, new_user
+from .steps import NOWHERE, apart, new_item, new_user
 
 
 class Repositories(Setting):
@@ -122,34 +122,6 @@ class Repositories(Setting):
                 await uow.items.get_with_owner(ItemId(nowhere))
             await uow.commit()
 
-    async def test_pages_run_from_the_newest_to_the_oldest(self, store: Store) -> None:
-        async with store.unit_of_work() as uow:
-            people = [await add(uow, f"user-{number}") for number in range(5)]
-            things = [await uow.items.add(new_item(people[number % 2]), at=uow.now) for number in range(6)]
-            await uow.commit()
-        people.reverse()
-        things.reverse()
-        async with store.unit_of_work().reading() as uow:
-            assert await uow.users.page(limit=10) == people
-            assert await uow.users.page(limit=2) == people[:2]
-            assert await uow.users.page(before=people[1].id, limit=2) == people[2:4]
-            assert await uow.users.page(before=people[-1].id, limit=2) == []
-            assert await uow.items.page(limit=10) == things
-            assert await uow.items.page(before=things[1].id, limit=2) == things[2:4]
-            own = [item for item in things if item.owner_id == people[-1].id]
-            assert await uow.items.page(owner_id=people[-1].id, limit=10) == own
-            assert await uow.items.page(owner_id=people[-1].id, before=own[0].id, limit=1) == own[1:2]
-            for owner_id, before in (
-                (None, None),
-                (people[-1].id, None),
-                (None, own[0].id),
-                (people[-1].id, own[0].id),
-            ):
-                alone = await uow.items.page(owner_id=owner_id, before=before, limit=3)
-                with_owner = await uow.items.page_with_owner(owner_id=owner_id, before=before, limit=3)
-                assert [owned.item for owned in with_owner] == alone
-                assert all(owned.owner.id == owned.item.owner_id for owned in with_owner)
-
     async def test_many_are_stored_in_the_order_given(self, store: Store) -> None:
         async with store.unit_of_work() as uow:
             people = await uow.users.add_many([new_user(f"user-{number}") for number in range(20)], at=uow.now)
@@ -168,6 +140,36 @@ class Repositories(Setting):
         async with store.unit_of_work() as uow:
             assert await uow.users.add_many([], at=uow.now) == []
             assert await uow.items.add_many([], at=uow.now) == []
+            await uow.commit()
+
+    async def test_items_that_are_locked_are_not_changed_until_the_unit_has_ended(self, store: Store) -> None:
+        items = [await given_item(store, name="Box") for _ in range(2)]
+
+        async def rename() -> None:
+            async with store.unit_of_work() as uow:
+                await uow.items.save(replace(items[0], name="Lid"))
+                await uow.commit()
+
+        async with store.unit_of_work() as uow:
+            await uow.items.lock([item.id for item in items])
+            renaming = apart(rename())
+            for _ in range(20):
+                await asyncio.sleep(0.001)
+            assert await uow.items.get(items[0].id) == items[0]
+            assert not renaming.done()
+            await uow.commit()
+        await renaming
+        async with store.unit_of_work().reading() as uow:
+            assert (await uow.items.get(items[0].id)).name == "Lid"
+
+    async def test_what_is_not_there_is_passed_over_by_a_lock(self, store: Store) -> None:
+        item = await given_item(store)
+        async with store.unit_of_work() as uow:
+            await uow.items.lock([])
+            await uow.items.lock([ItemId(nowhere) for nowhere in NOWHERE])
+            await uow.items.lock([item.id, item.id, *(ItemId(nowhere) for nowhere in NOWHERE)], owner_id=item.owner_id)
+            await uow.items.lock([item.id], owner_id=UserId(7_000_000))
+            assert await uow.items.get(item.id) == item
             await uow.commit()
 
     async def test_all_items_of_one_owner_are_deleted_and_counted(self, store: Store) -> None:

@@ -109,8 +109,7 @@ class Operation:
         kind, instances = self._instances(known)
         if kind is None:
             return Request(self.method, path, query)
-        body = _json(instances[0]) if kind == JSON else _form(instances[0])
-        return Request(self.method, path, query, body, [(b"Content-Type", kind.encode())])
+        return Request(self.method, path, query, _written(kind, instances[0]), [(b"Content-Type", kind.encode())])
 
     def bad(self, known: Known, sample: Sample) -> Iterator[Request]:
         """Each has one thing wrong."""
@@ -123,7 +122,10 @@ class Operation:
             return
         yield from _with_bad_body(good, kind.encode())
         for instance in instances:
-            yield from _bad_members(good, instance, sample) if kind == JSON else _bad_fields(good, instance, sample)
+            if kind == JSON:
+                yield from _bad_members(good, instance, sample)
+            elif kind == FORM:
+                yield from _bad_fields(good, instance, sample)
 
     def _query(self) -> list[str]:
         return [each["name"] for each in self.operation.get("parameters", ()) if each["in"] == "query"]
@@ -159,8 +161,11 @@ class Operation:
         content = self.operation.get("requestBody", {}).get("content", {})
         if not content:
             return None, []
-        kind = JSON if JSON in content else FORM
-        return kind, list(instances(self.document, content[kind]["schema"], known, ""))
+        kind = JSON if JSON in content else next(iter(content))
+        if kind in (JSON, FORM):
+            return kind, list(instances(self.document, content[kind]["schema"], known, ""))
+        # Rows: the document knows only that they are text, and gives examples.
+        return kind, [example["value"] for example in content[kind]["examples"].values()]
 
 
 def operations_of(document: Document) -> dict[str, Operation]:
@@ -232,6 +237,10 @@ def _without(value: Any, path: list[Any]) -> Any:
     changed = copy.deepcopy(value)
     del _get(changed, path[:-1])[path[-1]]
     return changed
+
+
+def _written(kind: str, value: Any) -> bytes:
+    return _json(value) if kind == JSON else _form(value) if kind == FORM else str(value).encode()
 
 
 def _json(value: Any) -> bytes:

@@ -18,13 +18,15 @@ class Known:
 def instances(document: Document, schema: Json, known: Known, name: str) -> Iterator[Any]:
     """One value for each alternative of `schema`, with every member that it names."""
     if "$ref" in schema:
-        yield from instances(document, document._resolved(schema["$ref"]), known, name)
+        yield from instances(document, document.resolved(schema), known, name)
     elif "oneOf" in schema or "anyOf" in schema:
         for each in schema.get("oneOf") or schema["anyOf"]:
             if each != {"type": "null"}:
                 yield from instances(document, each, known, name)
     elif schema.get("type") == "object":
         yield from _objects(document, schema, known)
+    elif schema.get("type") == "array":
+        yield from ([each] for each in instances(document, schema["items"], known, name))
     elif name in known.members:
         yield known.members[name]
     elif "enum" in schema or "const" in schema:

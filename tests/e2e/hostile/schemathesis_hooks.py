@@ -71,6 +71,11 @@ class Bearer:
         case.headers["Authorization"] = f"Bearer {data}"
 
 
+@schemathesis.serializer("application/x-ndjson", "text/csv")
+def as_it_stands(context: schemathesis.SerializationContext, value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
 @schemathesis.hook
 def after_call(context: schemathesis.HookContext, case: Case, response: schemathesis.Response) -> None:
     answers[response.status_code] += 1

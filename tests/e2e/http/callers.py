@@ -49,6 +49,8 @@ class Scene:
         """With the ids for what stands in braces: as text inside of text, as numbers where they stand alone."""
         if isinstance(template, dict):
             return {name: self.filled(value) for name, value in template.items()}
+        if isinstance(template, list):
+            return [self.filled(value) for value in template]
         if not isinstance(template, str):
             return template
         values = {name: getattr(self, name) for name in self.__slots__}
@@ -116,7 +118,11 @@ async def send(
     api: Api, row: Row, scene: Scene, headers: dict[str, str], *, method: str | None = None
 ) -> httpx2.Response:
     own_method, _, path = row.call.partition(" ")
-    sent = {} if row.sent is None else {"data" if row.by_form else "json": scene.filled(row.sent)}
+    if isinstance(row.sent, str):
+        sent: dict[str, Any] = {"content": row.sent}
+        headers = {**headers, "Content-Type": "application/x-ndjson"}
+    else:
+        sent = {} if row.sent is None else {"data" if row.by_form else "json": scene.filled(row.sent)}
     return await api.anonymous.request(method or own_method, scene.filled(path), headers=headers, **sent)
 
 

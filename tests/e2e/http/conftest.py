@@ -38,14 +38,14 @@ def url_of_module(request: pytest.FixtureRequest) -> str:
 @pytest_asyncio.fixture(scope="module")
 async def api(url_of_module: str) -> AsyncIterator[Api]:
     """On SQLite and on PostgreSQL."""
-    async with serving(url_of_module, max_body_size=100_000) as api:
+    async with serving(url_of_module, max_body_size=100_000, max_batch_body_size=100_000) as api:
         yield api
 
 
 @pytest_asyncio.fixture(scope="module")
 async def edge() -> AsyncIterator[Api]:
     """For what the database has no part in."""
-    async with serving("sqlite+aiosqlite:///:memory:", max_body_size=100_000) as api:
+    async with serving("sqlite+aiosqlite:///:memory:", max_body_size=100_000, max_batch_body_size=100_000) as api:
         yield api
 
 

@@ -26,8 +26,9 @@ class Row:
     """One request, and what each caller is answered: a status, and a problem code where it is a refusal.
 
     In `call` and `sent`, `{owner}` is the owner's id, `{item}` and `{session}` are the owner's, and `{other}` and
-    `{others_item}` the other user's. `operation` is the operation id, or the path of what the OpenAPI document leaves
-    out. A token that is good for nothing is refused (`BAD_TOKENS`), unless the operation asks for none.
+    `{others_item}` the other user's. Text that is `sent` is lines of JSON. `operation` is the operation id, or the path
+    of what the OpenAPI document leaves out. A token that is good for nothing is refused (`BAD_TOKENS`), unless the
+    operation asks for none.
     """
 
     operation: str
@@ -36,7 +37,7 @@ class Row:
     owner: str
     other: str
     admin: str
-    sent: Mapping[str, Any] | None = None
+    sent: Mapping[str, Any] | str | None = None
     note: str = ""
     asks_for_token: bool = True
 
@@ -170,6 +171,68 @@ MATRIX = (
         sent={"to": {"item_id": "{others_item}"}},
         note="into another's item",
     ),
+    Row(
+        "run_batch",
+        "POST /items/batch",
+        _401,
+        "200",
+        "200",
+        "200",
+        sent={"operations": [{"op": "create", "item": {"name": "Lid"}}]},
+        note="that creates",
+    ),
+    Row(
+        "run_batch",
+        "POST /items/batch",
+        _401,
+        "200",
+        _NOT_FOR_YOU,
+        "200",
+        sent={"operations": [{"op": "create", "item": {"name": "Lid", "owner_id": "{owner}"}}]},
+        note="that creates with `owner_id`",
+    ),
+    Row(
+        "run_batch",
+        "POST /items/batch",
+        _401,
+        "200",
+        _NO_ITEM,
+        "200",
+        sent={"operations": [{"op": "update", "id": "{item}", "changes": {"name": "Case"}}]},
+        note="that changes",
+    ),
+    Row(
+        "run_batch",
+        "POST /items/batch",
+        _401,
+        "200",
+        _NO_ITEM,
+        "200",
+        sent={"operations": [{"op": "delete", "id": "{item}"}]},
+        note="that deletes",
+    ),
+    Row(
+        "run_batch",
+        "POST /items/batch",
+        _401,
+        "200",
+        _NO_ITEM,
+        "200",
+        sent={"operations": [{"op": "transfer", "id": "{item}", "to": {"user_id": "{other}"}}]},
+        note="that transfers to a user",
+    ),
+    Row(
+        "run_batch",
+        "POST /items/batch",
+        _401,
+        _NOBODY,
+        _NO_ITEM,
+        "200",
+        sent={"operations": [{"op": "transfer", "id": "{item}", "to": {"item_id": "{others_item}"}}]},
+        note="that transfers into another's item",
+    ),
+    Row("export_items", "GET /items/export", _401, "200", "200", "200"),
+    Row("import_items", "POST /items/import", _401, "200", "200", "200", sent='{"name": "Lid"}'),
     _public("get_liveness", "GET /livez"),
     _public("get_readiness", "GET /readyz"),
     _public("explain_problem", "GET /problems/conflict"),

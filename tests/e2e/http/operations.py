@@ -9,13 +9,35 @@ from tests.support.http import PASSWORD, Api
 
 Headers = dict[str, str]
 NOBODY: Headers = {}
+NDJSON: Headers = {"Content-Type": "application/x-ndjson"}
 
-WITH_BODY = ["register_user", "update_user", "change_password", "create_item", "update_item", "transfer_item"]
+WITH_BODY = [
+    "register_user",
+    "update_user",
+    "change_password",
+    "create_item",
+    "update_item",
+    "transfer_item",
+    "run_batch",
+]
 WITH_FORM = ["issue_token"]
-WRITING = [*WITH_BODY, *WITH_FORM, "log_out", "end_session", "delete_user", "delete_item"]
-READING = ["list_sessions", "list_users", "get_user", "list_items_of_user", "list_items", "get_item", "get_readiness"]
+WRITING = [*WITH_BODY, *WITH_FORM, "log_out", "end_session", "delete_user", "delete_item", "import_items"]
+READING = [
+    "list_sessions",
+    "list_users",
+    "get_user",
+    "list_items_of_user",
+    "list_items",
+    "get_item",
+    "export_items",
+    "get_readiness",
+]
 WITHOUT_DATABASE = ["get_liveness", "explain_problem"]
 EVERY = [*WRITING, *READING, *WITHOUT_DATABASE]
+# Those that look at If-Match, those that look at it before they change something, and those that take a key.
+CHANGING = ["update_user", "delete_user", "update_item", "delete_item", "transfer_item"]
+CONDITIONAL = [*CHANGING, "get_user", "get_item"]
+REPEATABLE = ["register_user", "create_item", "update_user", "update_item", "transfer_item", "run_batch"]
 # Who asks for these may be told that they are not who they say.
 BY_SOMEBODY = [each for each in EVERY if each not in {"issue_token", "get_readiness", *WITHOUT_DATABASE}]
 
@@ -28,6 +50,8 @@ class Call(NamedTuple):
     body: dict[str, Any] | None = None
     form: dict[str, str] | None = None
     by: Headers | None = None
+    headers: Headers = NOBODY
+    lines: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +68,11 @@ class Scene:
     def calls(self) -> dict[str, Call]:
         """By operation id. What is about the caller's own account is Ada's, so that the admin's stays as it is."""
         user, item, as_ada = f"/users/{self.ada['id']}", f"/items/{self.box['id']}", self.as_ada
-        new_user = {"username": f"new-{self.ada['id']}", "email": "new@example.org", "password": PASSWORD}
+        new_user = {
+            "username": f"new-{self.ada['id']}",
+            "email": f"new-{self.ada['id']}@example.org",
+            "password": PASSWORD,
+        }
         credentials = {"grant_type": "password", "username": self.ada["username"], "password": PASSWORD}
         new_password = {"current_password": PASSWORD, "new_password": "swordfish 9"}
         return {
@@ -65,6 +93,9 @@ class Scene:
             "update_item": Call("PATCH", item, {"name": "Case"}),
             "delete_item": Call("DELETE", item),
             "transfer_item": Call("POST", f"{item}/transfer", {"to": self.bob["username"]}),
+            "run_batch": Call("POST", "/items/batch", {"operations": [{"op": "delete", "id": self.box["id"]}]}),
+            "export_items": Call("GET", "/items/export", by=as_ada),
+            "import_items": Call("POST", "/items/import", lines=b'{"name": "Lid"}\n', by=as_ada),
             "get_liveness": Call("GET", "/livez"),
             "get_readiness": Call("GET", "/readyz"),
             "explain_problem": Call("GET", "/problems/conflict"),
@@ -74,9 +105,11 @@ class Scene:
         return await self.send_call(self.calls()[operation])
 
     async def send_call(self, call: Call) -> httpx2.Response:
-        method, path, body, form, by = call
-        client = self.api.client if by is None else self.api.anonymous
-        return await client.request(method, path, json=body, data=form, headers=by)
+        client = self.api.client if call.by is None else self.api.anonymous
+        headers = {**(call.by or {}), **(NDJSON if call.lines is not None else {}), **call.headers}
+        return await client.request(
+            call.method, call.path, json=call.body, data=call.form, content=call.lines, headers=headers
+        )
 
 
 async def scene_on(api: Api) -> Scene:

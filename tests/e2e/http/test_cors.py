@@ -60,7 +60,7 @@ async def test_an_origin_of_ours_may_read_every_answer(client: httpx2.AsyncClien
     assert answer.headers["X-Request-ID"] == "mine"
     assert listed(answer.headers["Access-Control-Expose-Headers"]) == {
         *("ETag", "Location", "Link", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"),
-        *("WWW-Authenticate", "Idempotent-Replayed"),
+        *("WWW-Authenticate", "Idempotent-Replayed", "Deprecation", "Sunset"),
     }
     assert "Access-Control-Allow-Credentials" not in answer.headers
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from steward.domain.actors import Actor
+from steward.domain.errors import IdempotencyKeyInUse
 from steward.domain.sessions import Lifetimes
 from steward.domain.users import UserId
 from steward.service_layer import users
@@ -15,10 +16,30 @@ from steward.testing import given_session
 from tests.support.http import Api, problem_of, serving
 
 from .breaking import OF_ANY_STATEMENT, OF_WRITING
-from .operations import BY_SOMEBODY, EVERY, NOBODY, READING, WITH_BODY, WITH_FORM, WRITING, Call, Scene, scene_on
+from .operations import (
+    BY_SOMEBODY,
+    CHANGING,
+    CONDITIONAL,
+    EVERY,
+    NOBODY,
+    READING,
+    REPEATABLE,
+    WITH_BODY,
+    WITH_FORM,
+    WRITING,
+    Call,
+    Scene,
+    scene_on,
+)
 
 # What one request does wrong: the operation, the code, and the request out of the scene.
 Wrong = Callable[[Scene], Call]
+
+
+def _batch(*operations: dict[str, Any], by: dict[str, str] | None = None) -> Call:
+    return Call("POST", "/items/batch", {"operations": operations}, by=by)
+
+
 OWN_PROBLEMS: dict[tuple[str, str], Wrong] = {
     ("issue_token", "invalid_credentials"): lambda s: Call(
         "POST", "/auth/token", form={"grant_type": "password", "username": s.ada["username"], "password": "wrong"}),
@@ -51,6 +72,9 @@ OWN_PROBLEMS: dict[tuple[str, str], Wrong] = {
     ("get_item", "item_not_found"): lambda s: Call("GET", "/items/4711"),
     ("update_item", "item_not_found"): lambda s: Call("PATCH", "/items/4711", {}),
     ("delete_item", "item_not_found"): lambda s: Call("DELETE", "/items/4711"),
+    ("import_items", "unsupported_media_type"): lambda s: Call("POST", "/items/import", {"name": "Lid"}),
+    ("import_items", "body_too_large"): lambda s: Call(
+        "POST", "/items/import", lines=b"", headers={"Content-Length": str(2**40)}),
     ("transfer_item", "item_not_found"): lambda s: Call("POST", "/items/4711/transfer", {"to": s.bob["username"]}),
     ("transfer_item", "unknown_recipient"): lambda s: Call(
         "POST", f"/items/{s.box['id']}/transfer", {"to": s.ada["username"]}),
@@ -58,6 +82,16 @@ OWN_PROBLEMS: dict[tuple[str, str], Wrong] = {
         "POST", f"/items/{s.box['id']}/transfer", {"to": {"item_id": s.box["id"]}}),
     ("transfer_item", "insufficient_quantity"): lambda s: Call(
         "POST", f"/items/{s.box['id']}/transfer", {"to": s.bob["username"], "quantity": 4}),
+    ("run_batch", "forbidden"): lambda s: _batch(
+        {"op": "create", "item": {"name": "Lid", "owner_id": s.bob["id"]}}, by=s.as_ada),
+    ("run_batch", "item_not_found"): lambda s: _batch({"op": "delete", "id": 4711}),
+    ("run_batch", "version_mismatch"): lambda s: _batch({"op": "delete", "id": s.box["id"], "version": 2}),
+    ("run_batch", "unknown_recipient"): lambda s: _batch(
+        {"op": "transfer", "id": s.box["id"], "to": s.ada["username"]}),
+    ("run_batch", "same_item"): lambda s: _batch(
+        {"op": "transfer", "id": s.box["id"], "to": {"item_id": s.box["id"]}}),
+    ("run_batch", "insufficient_quantity"): lambda s: _batch(
+        {"op": "transfer", "id": s.box["id"], "to": s.bob["username"], "quantity": 4}),
     ("explain_problem", "route_not_found"): lambda s: Call("GET", "/problems/nope"),
 }  # fmt: skip
 
@@ -69,8 +103,11 @@ ATTEMPTS: dict[str, Wrong] = {
     "change_password": lambda s: Call(
         "PUT", "/users/me/password", {"current_password": "wrong", "new_password": "swordfish 9"}, by=s.as_ada),
     "transfer_item": lambda s: Call("POST", f"/items/{s.box['id']}/transfer", {"to": "nobody"}, by=s.as_ada),
+    "run_batch": lambda s: _batch({"op": "transfer", "id": s.box["id"], "to": "nobody"}, by=s.as_ada),
     "delete_user": lambda s: Call("DELETE", f"/users/me?items=transfer&to={2**62}", by=s.as_ada),
 }  # fmt: skip
+
+KEYS = ("malformed_idempotency_key", "idempotency_key_reused", "idempotency_key_in_use")
 
 NOT_AUTHENTICATED = {"not_authenticated", "token_expired", "token_revoked"}
 
@@ -89,8 +126,12 @@ BAD_FORMS = [
 ELSEWHERE = {
     ("transfer_item", "quantity_overflow"): "a test of its own below",
     ("register_user", "registration_closed"): "likewise",
+    ("run_batch", "quantity_overflow"): "test_batch.py",
+    ("run_batch", "precondition_required"): "likewise",
     ("change_password", "user_not_found"): "somebody deletes the user between two statements",
     ("get_readiness", "shutting_down"): "a server process that is ending: test_a_server_process.py",
+    ("import_items", "request_timeout"): "a client that stands still: test_imports.py",
+    ("export_items", "bad_request"): "by HTTP/1.0: test_exports.py",
     ("get_liveness", "internal_error"): "there is nothing in it that could fail",
     ("explain_problem", "internal_error"): "likewise",
 }
@@ -109,6 +150,9 @@ async def test_every_documented_problem_is_produced_or_said_to_be_out_of_reach(e
         *((operation, "invalid_request") for operation in EVERY),
         *((operation, code) for operation in WITH_BODY for _, _, (_, code) in BAD_BODIES),
         *((operation, code) for operation in WITH_FORM for _, _, (_, code) in BAD_FORMS),
+        *((operation, "version_mismatch") for operation in CONDITIONAL),
+        *((operation, "precondition_required") for operation in CHANGING),
+        *((operation, code) for operation in REPEATABLE for code in KEYS),
         *((operation, code) for operation in [*WRITING, *READING] for code in OF_ANY_STATEMENT.values()),
         *((operation, code) for operation in WRITING for code in [*OF_WRITING.values(), "outcome_unknown"]),
     }
@@ -142,6 +186,41 @@ async def test_who_asks_has_to_be_somebody(api: Api, operation: str) -> None:
     for code, token in tokens.items():
         call = scene.calls()[operation]._replace(by={"Authorization": f"Bearer {token}"})
         assert problem_of(await scene.send_call(call)) == (401, code)
+
+
+@pytest.mark.parametrize("operation", CONDITIONAL)
+async def test_a_version_that_is_not_there_is_a_mismatch(api: Api, operation: str) -> None:
+    scene = await scene_on(api)
+    call = scene.calls()[operation]._replace(headers={"If-Match": '"another"'})
+    assert problem_of(await scene.send_call(call)) == (412, "version_mismatch")
+
+
+@pytest.mark.parametrize("operation", CHANGING)
+async def test_a_version_may_have_to_be_named(sqlite_url: str, operation: str) -> None:
+    async with serving(sqlite_url, require_if_match=True) as api:
+        assert problem_of(await (await scene_on(api)).send(operation)) == (428, "precondition_required")
+
+
+@pytest.mark.parametrize("operation", REPEATABLE)
+async def test_a_key_is_well_formed_for_one_request_and_not_in_use(
+    api: Api, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = await scene_on(api)
+    call = scene.calls()[operation]
+    assert problem_of(await scene.send_call(call._replace(headers={"Idempotency-Key": ""}))) == (400, KEYS[0])
+    used = {"Idempotency-Key": f"{operation} of {scene.ada['id']}".replace(" ", "-")}
+    assert (await scene.send_call(call._replace(headers=used))).is_success
+    other = await scene.send_call(call._replace(headers={**used, "If-Match": "*"}))
+    assert problem_of(other) == (422, KEYS[1])
+
+    async def in_use(*_: object, **__: object) -> None:
+        raise IdempotencyKeyInUse
+
+    monkeypatch.setattr("steward.service_layer.idempotency.LONGEST_WAIT", 0)
+    monkeypatch.setattr("steward.adapters.database.idempotency.DatabaseIdempotencyKeys.claim", in_use)
+    scene = await scene_on(api)
+    late = scene.calls()[operation]._replace(headers={"Idempotency-Key": "somebodys"})
+    assert problem_of(await scene.send_call(late)) == (409, KEYS[2])
 
 
 @pytest.mark.parametrize("operation", ATTEMPTS)

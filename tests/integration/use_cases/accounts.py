@@ -70,11 +70,8 @@ async def sign_in(
 
 
 async def sign_up(store: Store, accounts: Accounts, username: str, *, actor: Actor | None = None) -> User:
-    return await accounts.sign_up(
-        store.unit_of_work(),
-        actor or Actor.anonymous(),
-        username=username,
-        email=f"{username}@example.org",
-        password=PASSWORD,
-        client=Client(HERE),
+    uow, actor = store.unit_of_work(), actor or Actor.anonymous()
+    new = await accounts.prepare_sign_up(
+        uow, actor, username=username, email=f"{username}@example.org", password=PASSWORD, client=Client(HERE)
     )
+    return await users.register_user(uow, actor, **new)

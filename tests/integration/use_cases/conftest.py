@@ -58,6 +58,7 @@ async def store(kept_database: Database | None) -> AsyncIterator[Store]:
         await session.execute(text("DELETE FROM items"))
         await session.execute(text("DELETE FROM users"))  # sessions and tokens go along
         await session.execute(text("DELETE FROM attempt_counters"))
+        await session.execute(text("DELETE FROM idempotency_keys"))
 
 
 @pytest.fixture

@@ -12,12 +12,11 @@ from steward.domain.errors import (
     ItemNotFound,
     StewardError,
     UnknownOwner,
-    UserNotFound,
     VersionMismatch,
 )
 from steward.domain.items import MAX_QUANTITY, ItemId, OwnedItem
 from steward.domain.users import MAX_ID, Owner, Role, UserId
-from steward.service_layer import items, lists
+from steward.service_layer import items
 
 from tests.support.given import SYSTEM, Store, every_item, given_item, given_user
 
@@ -117,65 +116,6 @@ async def test_no_item_has_an_id_that_was_never_given(store: Store, item_id: int
     for get in (items.get_item, items.get_item_with_owner):
         with pytest.raises(ItemNotFound, match=f"Item id {item_id} not found"):
             await get(store.unit_of_work(), SYSTEM, item_id=ItemId(item_id))
-
-
-# List
-
-
-async def test_everyone_lists_their_own_items_and_admins_all_or_one_owners(store: Store) -> None:
-    ada, bob = await given_user(store, "ada"), await given_user(store, "bob")
-    box, lid, cup = await given_item(store, ada), await given_item(store, bob), await given_item(store, ada)
-    uow = store.unit_of_work()
-    assert await lists.list_items(uow, Actor.of(ada)) == [cup, box]
-    assert await lists.list_items(uow, Actor.of(ada), owner_id=ada.id) == [cup, box]
-    assert await lists.list_items(uow, SYSTEM) == [cup, lid, box]
-    assert await lists.list_items(uow, SYSTEM, owner_id=bob.id) == [lid]
-    assert await lists.list_items(uow, SYSTEM, owner_id=UserId(2**70)) == []
-    with pytest.raises(UserNotFound, match=f"User id {ada.id} not found"):
-        await lists.list_items(uow, Actor.of(bob), owner_id=ada.id)
-
-
-async def test_a_list_with_owners_is_the_same_list(store: Store) -> None:
-    ada, bob = await given_user(store, "ada"), await given_user(store, "bob")
-    box, lid = await given_item(store, ada), await given_item(store, bob)
-    uow = store.unit_of_work()
-    assert await lists.list_items_with_owner(uow, SYSTEM) == [
-        OwnedItem(lid, Owner(bob.id, "bob")),
-        OwnedItem(box, Owner(ada.id, "ada")),
-    ]
-    assert await lists.list_items_with_owner(uow, Actor.of(ada)) == [OwnedItem(box, Owner(ada.id, "ada"))]
-    assert await lists.list_items_with_owner(uow, SYSTEM, owner_id=ada.id, before=lid.id, limit=1) == [
-        OwnedItem(box, Owner(ada.id, "ada"))
-    ]
-    with pytest.raises(UserNotFound):
-        await lists.list_items_with_owner(uow, Actor.of(bob), owner_id=ada.id)
-
-
-@pytest.mark.parametrize("of_one_owner", [False, True])
-async def test_pages_neither_repeat_nor_miss_a_row_while_others_come_and_go(store: Store, of_one_owner: bool) -> None:
-    ada, bob = await given_user(store, "ada"), await given_user(store, "bob")
-    there = [(await given_item(store, ada)).id for _ in range(10)]
-    foreign = [(await given_item(store, bob)).id for _ in range(2)]
-    uow = store.unit_of_work()
-    seen: list[ItemId] = []
-    before: ItemId | None = None
-    while page := await lists.list_items(
-        uow, SYSTEM, owner_id=ada.id if of_one_owner else None, before=before, limit=3
-    ):
-        seen += [item.id for item in page]
-        before = page[-1].id
-        await given_item(store, ada)  # too new for this walk
-        await items.delete_item(uow, SYSTEM, item_id=before)  # the very row that the next page begins after
-    assert [item_id for item_id in seen if item_id in there] == there[::-1]
-    assert set(seen) - set(there) == (set() if of_one_owner else set(foreign))
-    assert len(seen) == len(set(seen))
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-async def test_a_page_of_none_is_refused(store: Store, limit: int) -> None:
-    for listing in (lists.list_items, lists.list_items_with_owner):
-        with pytest.raises(InvalidValue):
-            await listing(store.unit_of_work(), SYSTEM, limit=limit)
 
 
 # Update

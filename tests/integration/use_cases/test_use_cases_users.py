@@ -15,7 +15,7 @@ from steward.domain.errors import (
     VersionMismatch,
 )
 from steward.domain.users import MAX_ID, NewUser, PasswordHash, Role, UserId
-from steward.service_layer import lists, users
+from steward.service_layer import users
 
 from tests.support.given import SYSTEM, Store, every_username, given_user
 
@@ -165,39 +165,6 @@ async def test_self_admin_and_system_see_a_user_and_others_do_not(store: Store) 
 async def test_nobody_has_an_id_that_was_never_given(store: Store, user_id: int) -> None:
     with pytest.raises(UserNotFound, match=f"User id {user_id} not found"):
         await users.get_user(store.unit_of_work(), SYSTEM, user_id=UserId(user_id))
-
-
-# List
-
-
-async def test_users_are_listed_from_the_newest_in_pages(store: Store) -> None:
-    everyone = [await given_user(store, name) for name in ("ada", "bob", "eve")]
-    uow = store.unit_of_work()
-    first = await lists.list_users(uow, SYSTEM, limit=2)
-    rest = await lists.list_users(uow, SYSTEM, before=first[-1].id, limit=2)
-    assert first + rest == everyone[::-1]
-    assert await lists.list_users(uow, SYSTEM, before=rest[-1].id, limit=2) == []
-
-
-@pytest.mark.parametrize(("before", "found"), [(2**70, 1), (MAX_ID, 1), (0, 0), (-(2**70), 0)])
-async def test_a_bound_beyond_all_ids_bounds_nothing(store: Store, before: int, found: int) -> None:
-    await given_user(store, "ada")
-    page = await lists.list_users(store.unit_of_work(), SYSTEM, before=UserId(before), limit=5)
-    assert len(page) == found
-
-
-async def test_admins_alone_list_users(store: Store) -> None:
-    ada, root = await given_user(store, "ada"), await given_user(store, "root", role=Role.ADMIN)
-    uow = store.unit_of_work()
-    assert len(await lists.list_users(uow, Actor.of(root))) == 2
-    with pytest.raises(Forbidden):
-        await lists.list_users(uow, Actor.of(ada))
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-async def test_a_page_of_none_is_refused(store: Store, limit: int) -> None:
-    with pytest.raises(InvalidValue):
-        await lists.list_users(store.unit_of_work(), SYSTEM, limit=limit)
 
 
 # Update

@@ -33,15 +33,10 @@ _FORM_SCHEMA: dict[str, Any] = {
     "required": ["grant_type"],
     "properties": {
         "grant_type": {"type": "string", "enum": ["password", "refresh_token"]},
-        "username": {
-            "type": "string",
-            "description": "The username or the e-mail address",
-            "examples": ["ada"],
-        },
-        "password": {"type": "string", "format": "password", "examples": ["correct horse battery staple"]},
+        "username": {"type": "string", "description": "The username or the e-mail address"},
+        "password": {"type": "string", "format": "password"},
         "refresh_token": {"type": "string"},
     },
-    "examples": [{"grant_type": "password", "username": "ada", "password": "correct horse battery staple"}],
 }
 
 

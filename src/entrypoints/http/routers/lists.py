@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from ....domain.actors import Actor
+from ....domain.pages import Page
 from ....domain.users import UserId
 from ....service_layer import lists, users
 from ....service_layer.retry import run
@@ -15,7 +16,8 @@ from ..authentication import CurrentActor
 from ..dependencies import CurrentUnitOfWork
 from ..documentation import answers, problems
 from ..fields import TextId, UserIdOrMe
-from ..pages import Cursor, Limit, decode_cursor, page_answer
+from ..filters import ItemSort, UserSort, WhichItems, WhichUsers
+from ..pages import CurrentPage, Json
 from ..schemas import ItemPage, UserPage
 from ..strict_route import StrictRoute
 from .items import Expand
@@ -29,14 +31,14 @@ router = APIRouter(route_class=StrictRoute)
     tags=["users"],
     operation_id="list_users",
     summary="List users",
-    responses=answers(UserPage, "Users, the newest first", headers=("Link",)) | problems("invalid_cursor", "forbidden"),
+    responses=answers(UserPage, "A page of users", headers=("Link",)) | problems("invalid_cursor", "forbidden"),
 )
 async def list_users(
-    request: Request, uow: CurrentUnitOfWork, actor: CurrentActor, limit: Limit = 50, cursor: Cursor = None
+    uow: CurrentUnitOfWork, actor: CurrentActor, asked: CurrentPage, which: WhichUsers, sort: UserSort = "-id"
 ) -> Response:
-    before = decode_cursor(cursor, {"list": "users"})
-    found = await run(uow, lists.list_users, actor, before=None if before is None else UserId(before), limit=limit + 1)
-    return page_answer(request, [user_json(user) for user in found], limit, {"list": "users"})
+    made_for = {"list": "users", "sort": sort, **which}
+    page = await run(uow, lists.list_users, actor, sort=sort, **which, **asked.arguments(made_for))
+    return asked.answer(page, [user_json(user) for user in page], made_for)
 
 
 @router.get(
@@ -44,32 +46,21 @@ async def list_users(
     tags=["items"],
     operation_id="list_items",
     summary="List items",
-    responses=answers(ItemPage, "Items, the newest first", headers=("Link",))
-    | problems("invalid_cursor", "user_not_found"),
+    responses=answers(ItemPage, "A page of items", headers=("Link",)) | problems("invalid_cursor", "user_not_found"),
 )
 async def list_items(
-    request: Request,
     uow: CurrentUnitOfWork,
     actor: CurrentActor,
+    asked: CurrentPage,
+    which: WhichItems,
     owner_id: Annotated[TextId | None, Query(description="Of one owner alone")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    sort: ItemSort = "-id",
     expand: Expand = None,
 ) -> Response:
-    filters = {"list": "items", "owner_id": owner_id}
-    before = decode_cursor(cursor, filters)
-    rows = await _item_rows(uow, actor, owner_id=owner_id, before=before, limit=limit + 1, expand=expand)
-    return page_answer(request, rows, limit, filters)
-
-
-async def _item_rows(
-    uow: UnitOfWork, actor: Actor, *, owner_id: int | None, before: int | None, limit: int, expand: str | None
-) -> list[dict[str, Any]]:
-    """One statement, with owners or without."""
-    page: dict[str, Any] = {"owner_id": owner_id, "before": before, "limit": limit}
-    if expand == "owner":
-        return [owned_item_json(each) for each in await run(uow, lists.list_items_with_owner, actor, **page)]
-    return [item_json(each) for each in await run(uow, lists.list_items, actor, **page)]
+    """The caller's own; an admin's all."""
+    made_for = _made_for(actor, which, owner_id, sort)
+    page, rows = await _items(uow, actor, expand, owner_id=owner_id, sort=sort, **which, **asked.arguments(made_for))
+    return asked.answer(page, rows, made_for)
 
 
 @router.get(
@@ -77,22 +68,35 @@ async def _item_rows(
     tags=["items"],
     operation_id="list_items_of_user",
     summary="List a user's items",
-    responses=answers(ItemPage, "The user's items, the newest first", headers=("Link",))
+    responses=answers(ItemPage, "A page of the user's items", headers=("Link",))
     | problems("invalid_cursor", "user_not_found"),
 )
 async def list_items_of_user(
     user_id: UserIdOrMe,
-    request: Request,
     uow: CurrentUnitOfWork,
     actor: CurrentActor,
-    limit: Limit = 50,
-    cursor: Cursor = None,
+    asked: CurrentPage,
+    which: WhichItems,
+    sort: ItemSort = "-id",
     expand: Expand = None,
 ) -> Response:
     owner_id = named_user(user_id, actor)
-    filters = {"list": "items", "owner_id": owner_id}
-    before = decode_cursor(cursor, filters)
-    rows = await _item_rows(uow, actor, owner_id=owner_id, before=before, limit=limit + 1, expand=expand)
+    made_for = _made_for(actor, which, owner_id, sort)
+    page, rows = await _items(uow, actor, expand, owner_id=owner_id, sort=sort, **which, **asked.arguments(made_for))
     if not rows:  # of someone without items, or of nobody?
         await run(uow, users.get_user, actor, user_id=owner_id)
-    return page_answer(request, rows, limit, filters)
+    return asked.answer(page, rows, made_for)
+
+
+def _made_for(actor: Actor, which: Json, owner_id: int | None, sort: str) -> Json:
+    owner = lists.visible_owner(actor, None if owner_id is None else UserId(owner_id))
+    return {"list": "items", "sort": sort, **which, "owner_id": owner}
+
+
+async def _items(uow: UnitOfWork, actor: Actor, expand: str | None, **arguments: Any) -> tuple[Page[Any], list[Json]]:
+    """A page, and how it looks on the wire. One statement, with owners or without."""
+    if expand == "owner":
+        owned = await run(uow, lists.list_items_with_owner, actor, **arguments)
+        return owned, [owned_item_json(each) for each in owned]
+    page = await run(uow, lists.list_items, actor, **arguments)
+    return page, [item_json(item) for item in page]

@@ -9,13 +9,15 @@ from ....domain.actors import Actor
 from ....domain.errors import InvalidValue, UserNotFound
 from ....domain.users import UserId
 from ....service_layer import users
-from ....service_layer.limited_transfers import delete_user_within_limits
+from ....service_layer.limited_transfers import limited_recipients
 from ....service_layer.retry import run
-from ..answers import user_answer
+from ..answers import created_user, user_answer
 from ..authentication import CurrentActor, CurrentActorOrAnonymous
+from ..conditions import expected_version, unless_unchanged
 from ..dependencies import CurrentAccounts, CurrentLimits, CurrentUnitOfWork
-from ..documentation import answers, problems
+from ..documentation import answers, not_modified, problems, takes
 from ..fields import TextId, UserIdOrMe
+from ..idempotency import CurrentExecution, CurrentExecutionOrAnonymous
 from ..schemas import PasswordChange, UserCreate, UserOut, UserPatch
 from ..strict_route import StrictRoute
 from ..where_from import client_of
@@ -28,13 +30,23 @@ router = APIRouter(prefix="/users", tags=["users"], route_class=StrictRoute)
     status_code=201,
     operation_id="register_user",
     summary="Sign up",
-    responses=answers(UserOut, "The new user", status=201, headers=("Location", "ETag"))
-    | problems("username_taken", "email_taken", "registration_closed", "rate_limited", writes=True, body=True),
+    responses=answers(UserOut, "The new user", status=201, headers=("Location", "ETag", "Idempotent-Replayed"))
+    | problems(
+        "username_taken",
+        "email_taken",
+        "registration_closed",
+        "rate_limited",
+        writes=True,
+        body=True,
+        repeatable=True,
+    ),
+    openapi_extra=takes(idempotency_key=True),
 )
 async def register(
     body: UserCreate,
     request: Request,
     uow: CurrentUnitOfWork,
+    execute: CurrentExecutionOrAnonymous,
     actor: CurrentActorOrAnonymous,
     accounts: CurrentAccounts,
 ) -> Response:
@@ -42,30 +54,51 @@ async def register(
 
     Where registration is closed, admins alone add users.
     """
-    user = await accounts.sign_up(uow, actor, **body.given(), client=client_of(request))
-    return user_answer(user, created=True)
+    if (replay := await execute.replay()) is not None:
+        return replay
+    new = await accounts.prepare_sign_up(uow, actor, **body.given(), client=client_of(request))
+    return await execute(users.register_user, answer=created_user, **new)
 
 
 @router.get(
     "/{user_id}",
     operation_id="get_user",
     summary="Show a user",
-    responses=answers(UserOut, "The user", headers=("ETag",)) | problems("user_not_found"),
+    responses=answers(UserOut, "The user", headers=("ETag",))
+    | not_modified()
+    | problems("user_not_found", "version_mismatch"),
+    openapi_extra=takes(if_match=True, if_none_match=True),
 )
-async def get(user_id: UserIdOrMe, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
-    return user_answer(await run(uow, users.get_user, actor, user_id=named_user(user_id, actor)))
+async def get(user_id: UserIdOrMe, request: Request, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+    user = await run(uow, users.get_user, actor, user_id=named_user(user_id, actor))
+    return unless_unchanged(request, user_answer(user))
 
 
 @router.patch(
     "/{user_id}",
     operation_id="update_user",
     summary="Change a user",
-    responses=answers(UserOut, "The user afterwards", headers=("ETag",))
-    | problems("user_not_found", "forbidden", "username_taken", "email_taken", "last_admin", writes=True, body=True),
+    responses=answers(UserOut, "The user afterwards", headers=("ETag", "Idempotent-Replayed"))
+    | problems(
+        "user_not_found",
+        "forbidden",
+        "username_taken",
+        "email_taken",
+        "last_admin",
+        writes=True,
+        body=True,
+        conditional=True,
+        repeatable=True,
+    ),
+    openapi_extra=takes(if_match=True, if_none_match=True, idempotency_key=True),
 )
-async def update(user_id: UserIdOrMe, body: UserPatch, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+async def update(
+    user_id: UserIdOrMe, body: UserPatch, request: Request, execute: CurrentExecution, actor: CurrentActor
+) -> Response:
     """A merge patch (RFC 7396): absent members stay as they are. One that changes nothing keeps the version."""
-    return user_answer(await run(uow, users.update_user, actor, user_id=named_user(user_id, actor), **body.given()))
+    target = named_user(user_id, actor)
+    version = expected_version(request, target)
+    return await execute(users.update_user, answer=user_answer, user_id=target, **body.given(), version=version)
 
 
 @router.put(
@@ -90,11 +123,19 @@ async def change_password(
     summary="Delete a user",
     response_description="The user is gone",
     responses=problems(
-        "user_not_found", "user_owns_items", "unknown_recipient", "last_admin", "rate_limited", writes=True
+        "user_not_found",
+        "user_owns_items",
+        "unknown_recipient",
+        "last_admin",
+        "rate_limited",
+        writes=True,
+        conditional=True,
     ),
+    openapi_extra=takes(if_match=True, if_none_match=True),
 )
 async def delete(
     user_id: UserIdOrMe,
+    request: Request,
     uow: CurrentUnitOfWork,
     actor: CurrentActor,
     limits: CurrentLimits,
@@ -103,8 +144,11 @@ async def delete(
 ) -> Response:
     """A user who owns items is deleted only if the caller says what becomes of them."""
     target = named_user(user_id, actor)
-    if not await delete_user_within_limits(uow, actor, limits=limits, user_id=target, **_fate(items, to)):
-        raise UserNotFound(target)
+    version, recipients = expected_version(request, target), [] if to is None else [UserId(to)]
+    fate = _fate(items, to)
+    async with limited_recipients(uow, actor, recipients, limits=limits):
+        if not await run(uow, users.delete_user, actor, user_id=target, version=version, **fate):
+            raise UserNotFound(target)
     return Response(status_code=204)
 
 

@@ -1,0 +1,102 @@
+"""`/items/import`"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from ....bootstrap import Container
+from ....domain.errors import DeadlineExceeded
+from ....service_layer.imports import import_items
+from ...item_files.formats import BY_MEDIA_TYPE
+from ...item_files.reading import ItemFile
+from ..answers import JsonAnswer
+from ..authentication import CurrentActor, SignIn, access_token_of, identified
+from ..content_digest import required
+from ..documentation import answers, problems, takes
+from ..idempotency import CurrentExecution
+from ..json_body import check_media_type
+from ..own_path import OwnPathRoute
+from ..schemas import ImportOut
+from ..spooling import Spool, spooled
+
+
+class ImportRoute(OwnPathRoute):
+    """Keeps the body in a file: of somebody who may send one, and in whose name it then acts if that still holds when
+    all of it has come."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = self._validating_handler()
+
+        async def handle_spooled(request: Request) -> Response:
+            token = access_token_of(request, SignIn.REQUIRED)
+            check_media_type(request, tuple(BY_MEDIA_TYPE))
+            if "idempotency-key" in request.headers and "content-digest" not in request.headers:
+                raise required()
+            async with identified(request, token):
+                user_id = request.state.actor.user_id
+            settings = request.app.state.container.settings()
+            with request.app.state.import_places.taken_by(user_id):
+                async with spooled(
+                    request, limit=settings.max_import_size, idle_timeout=settings.import_idle_timeout
+                ) as spool:
+                    request.state.spool = spool
+                    request.state.content = spool.sha256
+                    async with identified(request, token):
+                        return await handle(request)
+
+        return handle_spooled
+
+
+router = APIRouter(prefix="/items", tags=["items"], route_class=ImportRoute)
+
+
+async def get_spool(request: Request) -> Spool:
+    spool: Spool = request.state.spool
+    return spool
+
+
+@router.post(
+    "/import",
+    operation_id="import_items",
+    summary="Import items",
+    responses=answers(ImportOut, "How many there are more now", headers=("Idempotent-Replayed",))
+    | problems("body_too_large", "unsupported_media_type", "request_timeout", writes=True, repeatable=True),
+    openapi_extra=takes(idempotency_key=True, content_digest=True)
+    | {
+        "requestBody": {
+            "required": True,
+            "content": {media_type: {"schema": {"type": "string"}} for media_type in BY_MEDIA_TYPE},
+        }
+    },
+)
+async def import_(
+    request: Request, spool: Annotated[Spool, Depends(get_spool)], execute: CurrentExecution, actor: CurrentActor
+) -> Response:
+    """Each line is a new item of the caller's: `name`, and perhaps `description`, `quantity` and `attributes`. What
+    else an exported item has is accepted and ignored. All or nothing: of what is wrong the first 100 faults are told,
+    each with its `line`.
+
+    NDJSON: one JSON object a line. CSV (RFC 4180): a header line, then the columns in any order; an empty cell is null,
+    an apostrophe alone the empty text, and one that stands before one of `= + - @ ' TAB CR` is taken off. Blank lines
+    are skipped. With `Content-Digest` (RFC 9530) a body that was damaged on its way is refused. An Idempotency-Key goes
+    with it: the digest is what makes two imports the same.
+    """
+    container: Container = request.app.state.container
+    settings = container.settings()
+    assert actor.user_id is not None
+    format = BY_MEDIA_TYPE[request.headers["content-type"].partition(";")[0].strip().lower()]
+    file = ItemFile(spool.file, format, actor.user_id, longest_line=settings.max_body_size)
+    for _ in file.pieces():
+        await asyncio.sleep(0)  # so that others have their turn while all of it is looked at
+    try:
+        async with asyncio.timeout(settings.import_timeout):
+            return await execute(import_items, answer=_answer, pieces=file.pieces)
+    except TimeoutError:
+        raise DeadlineExceeded("The import took longer than it may") from None
+
+
+def _answer(created: int) -> Response:
+    return JsonAnswer({"created": created})

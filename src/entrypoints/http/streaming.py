@@ -1,0 +1,71 @@
+"""Answers that are made while they are sent."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from ...domain.errors import StewardError
+from .problems import HttpProblem
+
+log = logging.getLogger("steward.http")
+
+
+class StreamedAnswer(StreamingResponse):
+    """Never looks whole when it is not: if `pieces` fail after the beginning, the connection is broken off without the
+    last chunk. A failure before is a problem, as in any other answer. HEAD asks for no piece.
+
+    No piece is asked for before the client has taken those before; when the client has left, none is any more.
+    """
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None], headers: Mapping[str, str]) -> None:
+        super().__init__(pieces, headers=headers)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with aclosing(self._pieces):
+            if scope["wants_head_alone"]:
+                await self._start(send)
+                await _send_piece(send, b"", more=False)
+            elif scope["http_version"] == "1.0":
+                # It knows no chunks: where its answer ends, a broken connection ends, too.
+                raise HttpProblem(
+                    "bad_request", "What is sent while it is made needs HTTP/1.1: by 1.0 it could be cut off unseen"
+                )
+            else:
+                await self._send_as_it_comes(scope, receive, send)
+
+    async def _send_as_it_comes(self, scope: Scope, receive: Receive, send: Send) -> None:
+        first = await anext(self._pieces, b"")
+        left = asyncio.create_task(_until_client_leaves(receive))
+        try:
+            await self._start(send)
+            await _send_piece(send, first)
+            async for piece in self._pieces:
+                if left.done():
+                    return
+                await _send_piece(send, piece)
+                await asyncio.sleep(0)  # a client who takes all at once leaves others no turn
+            await _send_piece(send, b"", more=False)
+        except StewardError as error:
+            if "steward.break_off" not in scope:
+                raise
+            log.warning("%s was broken off: %s", scope["path"], error)
+            scope["steward.break_off"]()
+        finally:
+            left.cancel()
+
+    async def _start(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+
+async def _send_piece(send: Send, piece: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": piece, "more_body": more})
+
+
+async def _until_client_leaves(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,57 @@
+"""Items out of a file, without holding more than a few of them."""
+
+from collections.abc import Iterator
+from typing import IO
+
+from ...domain.errors import InvalidRows, RowFault
+from ...domain.items import NewItem
+from ...domain.users import UserId
+from .formats import Format
+from .rows import item_of
+
+# Of one piece, which is one statement. Nothing else runs in the event loop while it is read: for some 5 ms, or 50 where
+# all of it is numbers.
+PIECE_ROWS = 500
+PIECE_BYTES = 64 * 1024
+
+MOST_FAULTS = 100  # that are told
+FAULTS_TO_GIVE_UP_AT = 10_000  # of a file of which nothing is right, the rest is not looked at
+
+
+class ItemFile:
+    """Items for `owner_id` in a file that can be read from its beginning as often as need be."""
+
+    def __init__(self, file: IO[bytes], format: Format, owner_id: UserId, *, longest_line: int) -> None:
+        self._file = file
+        self._format = format
+        self._owner_id = owner_id
+        self._longest_line = longest_line
+
+    def pieces(self) -> Iterator[list[NewItem]]:
+        """All items, a piece at a time; from the first fault on the pieces are empty.
+
+        Raises `InvalidRows` at the end if there were faults.
+        """
+        self._file.seek(0)
+        items: list[NewItem] = []
+        faults: list[RowFault] = []
+        total = rows = size = 0
+        for row in self._format.read(self._file, self._longest_line):
+            rows += 1
+            size += row.size
+            if row.members is not None or row.faults:
+                found = item_of(row, self._owner_id)
+                if isinstance(found, NewItem):
+                    items.append(found)
+                else:
+                    total += len(found)
+                    faults += found[: MOST_FAULTS - len(faults)]
+            if total >= FAULTS_TO_GIVE_UP_AT:
+                break
+            if rows == PIECE_ROWS or size >= PIECE_BYTES:
+                yield [] if faults else items
+                items, rows, size = [], 0, 0
+        if faults:
+            raise InvalidRows(faults, total, gave_up=total >= FAULTS_TO_GIVE_UP_AT)
+        if items:
+            yield items

@@ -1,0 +1,59 @@
+"""Many items through the shell, out and in again, in both formats: nothing is lost, and nothing is held.
+
+A few thousand in every run; `make scale` takes 100,000, and STEWARD_TEST_ITEMS=1000000 a million.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from steward.adapters.database.database import Database
+from steward.domain.items import NewItem
+from steward.domain.users import UserId
+from steward.entrypoints.item_files.formats import Format
+from steward.entrypoints.item_files.reading import ItemFile
+from steward.testing import given_user
+
+from ..support.steward_server import environment
+
+ITEMS = int(os.environ.get("STEWARD_TEST_ITEMS", "3000"))
+MOST_MEMORY = 250 * 1024  # KiB, of a process, however many items there are
+
+
+def run(url: str, *arguments: str) -> None:
+    """To its end, however long it takes, and within its memory."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "steward", *arguments], stdout=subprocess.DEVNULL, env=environment(database_url=url)
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    assert used.ru_maxrss < MOST_MEMORY
+
+
+def items_in(file: Path, format: Format) -> Iterator[NewItem]:
+    with file.open("rb") as content:
+        for piece in ItemFile(content, format, UserId(1), longest_line=2**20).pieces():
+            yield from piece
+
+
+@pytest.mark.parametrize("format", list(Format))
+async def test_a_round_trip_gives_all_items_back_exactly(server_url: str, tmp_path: Path, format: Format) -> None:
+    async with Database(server_url) as database:
+        await given_user(database, username="ada")
+        run(server_url, "seed", "--users", "0", "--items", str(ITEMS))
+        await given_user(database, username="bob")
+    out, back = tmp_path / f"out.{format}", tmp_path / f"back.{format}"
+    run(server_url, "export", "--owner", "ada", str(out))
+    run(server_url, "import", "--owner", "bob", str(out))
+    run(server_url, "export", "--owner", "bob", "--snapshot", str(back))
+    count = 0
+    for given, got in zip(items_in(out, format), items_in(back, format), strict=True):
+        assert got == given
+        assert json.dumps(got.attributes) == json.dumps(given.attributes)
+        count += 1
+    assert count == ITEMS

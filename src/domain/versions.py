@@ -9,16 +9,16 @@ from .errors import VersionMismatch, VersionRequired
 class Condition:
     """`one_of` are the versions that are right, None for any; `none_of` those that are wrong, None for all.
 
-    With `must_name` a caller who has named none at all is refused.
+    `is_missing`: one has to be named, and none was.
     """
 
     one_of: frozenset[int] | None = None
     none_of: frozenset[int] | None = frozenset()
-    must_name: bool = False
+    is_missing: bool = False
 
     def check(self, version: int) -> None:
-        """Raises `VersionRequired` and `VersionMismatch`."""
-        if self.must_name:
+        """Raises `VersionRequired`, else `VersionMismatch`."""
+        if self.is_missing:
             raise VersionRequired
         if self.one_of is not None and version not in self.one_of:
             raise VersionMismatch

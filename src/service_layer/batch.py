@@ -152,4 +152,4 @@ async def _change(uow: UnitOfWork, actor: Actor, operation: Operation, *, must_n
 
 
 def _expected(version: int | None, *, must_name: bool) -> Expected:
-    return Condition(must_name=True) if version is None and must_name else version
+    return Condition(is_missing=True) if version is None and must_name else version

@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator
 
 from ..domain.actors import Actor
-from ..domain.errors import InvalidValue, UserNotFound
+from ..domain.errors import InvalidValue
 from ..domain.filters import ItemFilter
 from ..domain.items import Item, ItemId
 from ..domain.pages import OLDEST_FIRST
 from ..domain.users import UserId
+from .lists import visible_owner
 from .retry import run
 from .unit_of_work import UnitOfWork
 
@@ -39,24 +40,21 @@ async def read_chunk(
     Raises `NotAuthenticated`, `UserNotFound` for an owner that is not the actor's to see, and `InvalidValue` where
     nobody is named and the actor is the system, which owns nothing.
     """
-    where = ItemFilter(owner_id=_visible_owner(actor, owner_id))
+    where = _of_one_owner(actor, owner_id)
     async with uow.reading():
         return await uow.items.page(where, sort=OLDEST_FIRST, after=None if after is None else (after,), limit=CHUNK)
 
 
 async def count_items(uow: UnitOfWork, actor: Actor, *, owner_id: UserId | None = None) -> int:
     """How many an export would have now. Raises as `read_chunk`."""
-    where = ItemFilter(owner_id=_visible_owner(actor, owner_id))
+    where = _of_one_owner(actor, owner_id)
     async with uow.reading():
         return await uow.items.count(where)
 
 
-def _visible_owner(actor: Actor, owner_id: UserId | None) -> UserId:
-    actor.require_signed_in()
-    if owner_id is None:
-        owner_id = actor.user_id
-    if owner_id is None:
+def _of_one_owner(actor: Actor, owner_id: UserId | None) -> ItemFilter:
+    """Unlike a list, an admin's export is not of everybody's."""
+    owner = visible_owner(actor, actor.user_id if owner_id is None else owner_id)
+    if owner is None:
         raise InvalidValue("owner_id", "missing", "The system owns nothing: say whose items")
-    if not actor.may_act_for(owner_id):
-        raise UserNotFound(owner_id)
-    return owner_id
+    return ItemFilter(owner_id=owner)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from ..domain.actors import Actor
 from ..domain.errors import Conflict, IdempotencyKeyInUse, IdempotencyKeyReused, OutcomeUnknown, StorageError
 from ..domain.idempotency import KeyHash, RequestKey
-from .retry import UseCase, run
+from .retry import UseCase, is_cancelled, run
 from .unit_of_work import UnitOfWork
 
 Result = TypeVar("Result")
@@ -102,7 +102,7 @@ async def run_once(
                 raise (unknown[-1] if unknown else error) from None
         except OutcomeUnknown as error:
             unknown.append(error)
-            if len(unknown) == UNKNOWN_OUTCOMES or uow.is_open or _is_cancelled():
+            if len(unknown) == UNKNOWN_OUTCOMES or uow.is_open or is_cancelled():
                 raise
         except (StorageError, Conflict):
             if unknown:  # it says that nothing was stored, and that is no longer known
@@ -136,8 +136,3 @@ async def _once(
 def _require_same_request(key: RequestKey, fingerprint: bytes) -> None:
     if not hmac.compare_digest(key.fingerprint, fingerprint):
         raise IdempotencyKeyReused
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

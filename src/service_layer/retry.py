@@ -48,11 +48,12 @@ async def run(
                 return await use_case(uow, actor, *args, **kwargs)
             except Conflict:
                 late = asyncio.get_running_loop().time() >= give_up_at
-                if late or attempt == ATTEMPTS - 1 or _is_cancelled():
+                if late or attempt == ATTEMPTS - 1 or is_cancelled():
                     raise
     raise AssertionError("unreachable")
 
 
-def _is_cancelled() -> bool:
+def is_cancelled() -> bool:
+    """Whether whoever runs this task waits for its end."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

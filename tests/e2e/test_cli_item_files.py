@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -17,7 +18,7 @@ from steward.testing import given_item, given_user
 from ..support.steward_command import steward
 from ..support.steward_server import environment
 
-ODD = [
+ODD: list[dict[str, Any]] = [
     {"name": "=Box", "description": None, "quantity": 0, "attributes": {"z": 1, "a": [2.50, None]}},
     {"name": "Größe 🐘", "description": "", "quantity": 2**31 - 1, "attributes": {}},
     {"name": "'", "description": '6" long,\r\nlone \r and \n', "quantity": 1, "attributes": {"'": "=1+1"}},

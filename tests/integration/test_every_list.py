@@ -10,7 +10,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 import pytest_asyncio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.adapters.memory import MemoryDatabase
@@ -160,6 +160,9 @@ def in_order(rows: list[Any], sort: str) -> list[Any]:
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
+@example(filters={"owner_id": OWNERS[1]}, sort="id", limit=3)
+@example(filters={"owner_id": OWNERS[1]}, sort="-id", limit=3)
+@example(filters={}, sort="-quantity,name", limit=3)
 @given(filters=ITEM_FILTERS, sort=sorts_by(list(ITEM_SORT_FIELDS)), limit=st.integers(1, 20))
 async def test_the_pages_of_items(filled: Store, filters: dict[str, Any], sort: str, limit: int) -> None:
     async with filled.unit_of_work().reading() as uow:

@@ -13,14 +13,22 @@ from typing import Any
 
 import pytest
 from steward.adapters.database.attempts import DatabaseAttempts
+from steward.adapters.database.idempotency import DatabaseIdempotencyKeys
 from steward.adapters.database.items import DatabaseItems
 from steward.adapters.database.sessions import DatabaseSessions
 from steward.adapters.database.users import DatabaseUsers
 from steward.adapters.guards import locks, reads, writes
+from steward.adapters.memory.idempotency import MemoryIdempotencyKeys
 from steward.adapters.memory.items import MemoryItems
 from steward.adapters.memory.sessions import MemoryAttempts, MemorySessions
 from steward.adapters.memory.users import MemoryUsers
-from steward.domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
+from steward.domain.repositories import (
+    AttemptRepository,
+    IdempotencyKeyRepository,
+    ItemRepository,
+    SessionRepository,
+    UserRepository,
+)
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
@@ -53,6 +61,8 @@ REPOSITORIES = [
     (SessionRepository, MemorySessions),
     (AttemptRepository, DatabaseAttempts),
     (AttemptRepository, MemoryAttempts),
+    (IdempotencyKeyRepository, DatabaseIdempotencyKeys),
+    (IdempotencyKeyRepository, MemoryIdempotencyKeys),
 ]
 READING = {"get", "get_with_owner", "find", "find_by_email", "page", "page_with_owner", "count", "is_empty", "list_of"}
 LOCKING = {"lock", "lock_active_admins"}
@@ -137,6 +147,7 @@ def test_imports_point_one_way(copy: Path) -> None:
         ("domain/users.py", "from ..service_layer import users", "Imports point one way"),
         ("adapters/memory/state.py", "import sqlalchemy", "The in-memory form and the test kit need no database"),
         ("adapters/database/users.py", "from ...config import Settings", "Settings are read by"),
+        ("entrypoints/item_files/csv.py", "from ..http import answers", "Files of items know nothing of HTTP"),
         ("client/values.py", "from ..domain.partial import UNSET", "The client stands alone"),
         ("entrypoints/http/app.py", "from ...client import Client", "The server does without its client"),
     ],

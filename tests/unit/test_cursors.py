@@ -59,6 +59,12 @@ def test_a_cursor_that_was_cut_off_or_added_to_is_refused() -> None:
     assert refused(cursor + "A" * 4)
 
 
+@pytest.mark.parametrize("extra", ["=", "!", " ", "\n", ".", "é", "+"])
+def test_a_cursor_is_written_in_one_way(extra: str) -> None:
+    cursor = encode_cursor(KEY, ("Box", 7), MADE_FOR)
+    assert all(refused(cursor[:place] + extra + cursor[place:]) for place in range(len(cursor) + 1))
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -1,7 +1,9 @@
 """Items as files: what is written is read again, and what is wrong is told by its line."""
 
+import asyncio
 import io
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from steward.domain.errors import InvalidRows
 from steward.domain.items import MAX_QUANTITY, Item, ItemId, NewItem
 from steward.domain.users import UserId
-from steward.entrypoints.http.answers import item_json
+from steward.entrypoints.entity_json import item_json
 from steward.entrypoints.item_files import reading
 from steward.entrypoints.item_files.formats import Format
 from steward.entrypoints.item_files.reading import ItemFile
@@ -283,11 +285,20 @@ def test_no_piece_holds_items_once_there_is_a_fault() -> None:
 
 
 @pytest.mark.parametrize("content", [b"\n" * 1_000_000, b"{}\n" * 5_000, b'{"name":"a"}\n' * 5_000])
-def test_whoever_reads_has_a_turn_every_few_lines(content: bytes) -> None:
-    """Not only at the end, or an event loop would stand still."""
-    pieces = ItemFile(io.BytesIO(content), Format.NDJSON, OWNER, longest_line=LONGEST).pieces()
-    for _ in range(9):
-        next(pieces)
+async def test_while_a_file_is_checked_others_have_their_turn_every_few_lines(content: bytes) -> None:
+    turns = 0
+
+    async def somebody_else() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    other = asyncio.create_task(somebody_else())
+    with suppress(InvalidRows):
+        await ItemFile(io.BytesIO(content), Format.NDJSON, OWNER, longest_line=LONGEST).check()
+    other.cancel()
+    assert turns >= 8
 
 
 def test_a_file_can_be_read_as_often_as_need_be() -> None:

@@ -58,7 +58,8 @@ class InvalidRows(InvalidValue):
 
     def __init__(self, faults: Sequence[RowFault], total: int, *, gave_up: bool = False) -> None:
         first = faults[0]
-        told = "One fault" if total == 1 else f"{total} faults{' or more' * gave_up}, the first"
+        many = f"{total} faults or more" if gave_up else f"{total} faults"
+        told = "One fault" if total == 1 else f"{many}, the first"
         super().__init__((first.line, *first.path), first.rule, f"{told} in line {first.line}: {first.detail}")
         self.faults = tuple(faults)
         self.total = total

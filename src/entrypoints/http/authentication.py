@@ -73,18 +73,18 @@ def access_token_of(request: Request, wanted: SignIn) -> str | None:
 
 
 @asynccontextmanager
-async def identified(request: Request, token: str | None, *, apart: bool = False) -> AsyncIterator[None]:
+async def identified(request: Request, token: str | None) -> AsyncIterator[None]:
     """Inside, `request.state` holds the actor, nobody without a token, and the unit of work.
 
     A GET is inside a reading block that its use case joins, so that both are two statements on one connection; other
-    requests, and a GET that is to stand `apart`, begin their blocks afterwards. Raises `NotAuthenticated`.
+    requests begin a transaction afterwards. Raises `NotAuthenticated`.
     """
     container: Container = request.app.state.container
     request.state.unit_of_work = uow = container.unit_of_work()
     if token is None:
         request.state.actor = Actor.anonymous()
         yield
-    elif request.method == "GET" and not apart:
+    elif request.method == "GET":
         async with uow.reading():
             request.state.actor = await authenticate(uow, access_token=token)
             yield

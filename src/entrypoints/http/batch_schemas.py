@@ -10,23 +10,14 @@ from ...domain.items import ItemId
 from ...domain.operations import CreateItem, DeleteItem, Operation, TransferItem, UpdateItem
 from ...domain.users import MAX_ID
 from ...service_layer.batch import MOST_OPERATIONS
-from .error_handlers import MOST_FAULTS
 from .fields import JsonId
-from .problems import Fault, HttpProblem, pointer
-from .schemas import ItemCreate, ItemPatch, TransferRequest
-
-_STRICT = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+from .problems import MOST_FAULTS, Fault, HttpProblem, pointer
+from .schemas import Body, ItemCreate, ItemPatch, TransferRequest, absent
 
 Version = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]
 
 
-def _not_named() -> Any:
-    # A factory, because a default would stand in the schema as if a client could send it.
-    return Field(default_factory=lambda: None)
-
-
-class CreateOperation(BaseModel):
-    model_config = _STRICT
+class CreateOperation(Body):
     fields_in: ClassVar = ("item",)
 
     op: Literal["create"]
@@ -36,33 +27,31 @@ class CreateOperation(BaseModel):
         return CreateItem(**self.item.given())
 
 
-class UpdateOperation(BaseModel):
+class UpdateOperation(Body):
     """`version` is the one that the changes are made from: if the item has another one, they are refused."""
 
-    model_config = _STRICT
     fields_in: ClassVar = ("changes",)
 
     op: Literal["update"]
     id: JsonId
-    version: Version = _not_named()
+    version: Version = absent()
     changes: ItemPatch
 
     def as_operation(self) -> Operation:
-        return UpdateItem(item_id=ItemId(self.id), version=self.version, **self.changes.given())
+        return UpdateItem(item_id=ItemId(self.id), version=self.given().get("version"), **self.changes.given())
 
 
-class DeleteOperation(BaseModel):
+class DeleteOperation(Body):
     """As to `version` see an update."""
 
-    model_config = _STRICT
     fields_in: ClassVar = ()
 
     op: Literal["delete"]
     id: JsonId
-    version: Version = _not_named()
+    version: Version = absent()
 
     def as_operation(self) -> Operation:
-        return DeleteItem(item_id=ItemId(self.id), version=self.version)
+        return DeleteItem(item_id=ItemId(self.id), version=self.given().get("version"))
 
 
 class TransferOperation(TransferRequest):
@@ -73,11 +62,14 @@ class TransferOperation(TransferRequest):
 
     op: Literal["transfer"]
     id: JsonId
-    version: Version = _not_named()
+    version: Version = absent()
 
     def as_operation(self) -> Operation:
         return TransferItem(
-            item_id=ItemId(self.id), version=self.version, to=self.recipient(), quantity=self.given().get("quantity")
+            item_id=ItemId(self.id),
+            version=self.given().get("version"),
+            to=self.recipient(),
+            quantity=self.given().get("quantity"),
         )
 
 
@@ -146,9 +138,7 @@ def _fault(path: tuple[str | int, ...], code: str, detail: str, below: Any = ())
     }
 
 
-class BatchRequest(BaseModel):
-    model_config = _STRICT
-
+class BatchRequest(Body):
     operations: Annotated[list[_Operation], PlainValidator(_validated, json_schema_input_type=_Described)]
 
     def as_operations(self) -> list[Operation]:
@@ -174,7 +164,7 @@ class ResultOut(BaseModel):
     op: Literal["create", "update", "delete", "transfer"]
     id: JsonId
     version: int | None
-    received_id: JsonId = _not_named()
+    received_id: JsonId = absent()
 
 
 class BatchOut(BaseModel):

@@ -37,21 +37,21 @@ def expected_version(request: Request, entity_id: int) -> Expected:
     Raises `HttpProblem` for fields that are malformed; that one is missing is told when the entity has been found.
     """
     if_match, if_none_match = _field(request, "If-Match"), _field(request, "If-None-Match")
-    must_name = if_match is None and request.app.state.container.settings().require_if_match
+    is_missing = if_match is None and request.app.state.container.settings().require_if_match
     one_of = None if if_match is None else if_match.versions(entity_id, weak=False)
     none_of = frozenset[int]() if if_none_match is None else if_none_match.versions(entity_id, weak=True)
-    if one_of is None and none_of == frozenset() and not must_name:
+    if one_of is None and none_of == frozenset() and not is_missing:
         return None
     if one_of is not None and len(one_of) == 1 and none_of == frozenset():
         (version,) = one_of
         return version
-    return Condition(one_of, none_of, must_name=must_name)
+    return Condition(one_of, none_of, is_missing=is_missing)
 
 
 def unless_unchanged(request: Request, answer: Response) -> Response:
     """`answer`, which shows an entity, or 304 if the caller has that very version. If-None-Match compares weakly.
 
-    An answer without an ETag is never the same as another. Raises `VersionMismatch` if If-Match says so: it is
+    An answer without an ETag is the same as none but `*`. Raises `VersionMismatch` if If-Match says so: it is
     evaluated first (section 13.2.2).
     """
     shown = answer.headers.get("ETag", "").strip('"')

@@ -28,10 +28,6 @@ class Digests:
         self._told = _told(request)
         self._found = {name: hashlib.new(name.replace("-", "")) for name in {"sha-256", *self._told} if self._told}
 
-    @property
-    def are_told(self) -> bool:
-        return bool(self._told)
-
     def add(self, piece: bytes) -> None:
         for found in self._found.values():
             found.update(piece)
@@ -66,7 +62,7 @@ def _told(request: Request) -> dict[str, bytes]:
     return known
 
 
-def required() -> HttpProblem:
+def digest_required() -> HttpProblem:
     """Where the digest stands for the body."""
     return _problem("missing", f"On an import an Idempotency-Key counts only with a {NAME}: send both, or neither")
 

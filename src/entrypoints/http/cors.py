@@ -5,14 +5,13 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ...bootstrap import Container
+from .documentation import ANSWER_HEADERS, REQUEST_HEADERS
 from .problems import problem_response
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-_REQUEST_HEADERS = ("Authorization", "Content-Type", "If-Match", "If-None-Match", "Idempotency-Key", "X-Request-ID")
-_ANSWER_HEADERS = (
-    *("ETag", "Location", "Link", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"),
-    *("WWW-Authenticate", "Idempotent-Replayed", "Deprecation", "Sunset"),
-)
+# What the OpenAPI document tells of, a script may send and read: a new header is in both, or in neither.
+_REQUEST_HEADERS = ("Authorization", "Content-Type", *REQUEST_HEADERS)
+_ANSWER_HEADERS = tuple(ANSWER_HEADERS)
 
 
 def cors(app: ASGIApp, container: Container) -> ASGIApp:

@@ -12,11 +12,8 @@ from starlette.responses import Response
 from ...domain.errors import StewardError
 from .allowed_methods import allowed_methods
 from .json_body import accepted_types
-from .problems import Fault, HttpProblem, domain_problem, pointer, problem_response
+from .problems import MOST_FAULTS, Fault, HttpProblem, domain_problem, pointer, problem_response
 from .schemas import UNION_TAG
-
-# A body of a megabyte can hold a hundred thousand faults, and each is many times longer in the answer.
-MOST_FAULTS = 100
 
 # What pydantic says in the words of Python, in those of JSON.
 _OBJECT = ("object_type", "This has to be a JSON object")
@@ -70,10 +67,7 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = [_fault(each) for each in error.errors()[:MOST_FAULTS]]
     total = len(error.errors())
-    if total == 1:
-        detail = faults[0].detail
-    else:
-        detail = f"The request has {total} faults"
+    detail = faults[0].detail if total == 1 else f"The request has {total} faults"
     if total > MOST_FAULTS:  # how many more nobody may have counted
         detail = f"The request has more than {MOST_FAULTS} faults: these are the first"
     return problem_response(request.scope, "invalid_request", detail, faults=faults)

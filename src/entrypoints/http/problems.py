@@ -15,6 +15,8 @@ from .problem_types import PROBLEM_TYPES, TOKEN_PATH, ProblemType
 from .request_id import current_request_id
 
 MEDIA_TYPE = "application/problem+json"
+# A body of a megabyte can hold a hundred thousand faults, and each is many times longer in the answer.
+MOST_FAULTS = 100
 
 
 @dataclass(frozen=True, slots=True)

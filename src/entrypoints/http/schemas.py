@@ -28,7 +28,7 @@ from .fields import (
 UNION_TAG = "\ufdd0"
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     """Unknown members are refused: a misspelt field must not be dropped in silence."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
@@ -38,55 +38,55 @@ class _Body(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-def _absent() -> Any:
+def absent() -> Any:
     # A factory, because a default would stand in the schema as if a client could send it.
     return Field(default_factory=lambda: UNSET)
 
 
-class UserCreate(_Body):
+class UserCreate(Body):
     username: Username
     email: Email
     password: Password
 
 
-class UserPatch(_Body):
+class UserPatch(Body):
     """Absent members stay as they are."""
 
-    username: Username = _absent()
-    email: Email = _absent()
-    role: Literal["member", "admin"] = _absent()
-    is_active: bool = _absent()
+    username: Username = absent()
+    email: Email = absent()
+    role: Literal["member", "admin"] = absent()
+    is_active: bool = absent()
 
 
-class PasswordChange(_Body):
+class PasswordChange(Body):
     current_password: CurrentPassword
     new_password: Password
 
 
-class ItemCreate(_Body):
+class ItemCreate(Body):
     """`owner_id` is for admins; everybody else owns what they create."""
 
     name: Name
     description: Description = None
     quantity: Quantity = 1
     attributes: Attributes = Field(default_factory=dict)
-    owner_id: JsonId = _absent()
+    owner_id: JsonId = absent()
 
 
-class ItemPatch(_Body):
+class ItemPatch(Body):
     """Absent members stay as they are. `attributes` merge likewise: null takes a member away."""
 
-    name: Name = _absent()
-    description: Description = _absent()
-    quantity: Quantity = _absent()
-    attributes: AttributesPatch = _absent()
+    name: Name = absent()
+    description: Description = absent()
+    quantity: Quantity = absent()
+    attributes: AttributesPatch = absent()
 
 
-class ToUserId(_Body):
+class ToUserId(Body):
     user_id: JsonId
 
 
-class ToItemId(_Body):
+class ToItemId(Body):
     item_id: JsonId
 
 
@@ -96,7 +96,7 @@ def _kind_of_recipient(value: object) -> str:
     return UNION_TAG + "username"
 
 
-class TransferRequest(_Body):
+class TransferRequest(Body):
     """`to` is a username, a user's id, or another item, which takes the quantity up. Without `quantity`: all of it."""
 
     to: Annotated[
@@ -105,7 +105,7 @@ class TransferRequest(_Body):
         | Annotated[ToItemId, Tag(UNION_TAG + "item")],
         Discriminator(_kind_of_recipient),
     ]
-    quantity: TransferQuantity = _absent()
+    quantity: TransferQuantity = absent()
 
     def recipient(self) -> Recipient:
         if isinstance(self.to, ToItemId):
@@ -151,7 +151,7 @@ class ItemOut(BaseModel):
     created_at: datetime
     updated_at: datetime
     version: int
-    owner: OwnerOut = Field(default_factory=lambda: UNSET)  # type: ignore[assignment]
+    owner: OwnerOut = absent()
 
 
 class UserPage(BaseModel):
@@ -159,7 +159,7 @@ class UserPage(BaseModel):
 
     data: list[UserOut]
     next_cursor: str | None
-    count: Annotated[int, Field(ge=0)] = _absent()
+    count: Annotated[int, Field(ge=0)] = absent()
 
 
 class ItemPage(BaseModel):
@@ -167,7 +167,7 @@ class ItemPage(BaseModel):
 
     data: list[ItemOut]
     next_cursor: str | None
-    count: Annotated[int, Field(ge=0)] = _absent()
+    count: Annotated[int, Field(ge=0)] = absent()
 
 
 class TransferOut(BaseModel):
@@ -220,10 +220,10 @@ class FaultOut(BaseModel):
 
     code: str
     detail: str
-    pointer: str = _absent()
-    line: Annotated[int, Field(ge=1)] = _absent()
-    parameter: str = _absent()
-    header: str = _absent()
+    pointer: str = absent()
+    line: Annotated[int, Field(ge=1)] = absent()
+    parameter: str = absent()
+    header: str = absent()
 
 
 class ProblemOut(BaseModel):
@@ -236,7 +236,7 @@ class ProblemOut(BaseModel):
     code: str
     instance: str
     request_id: str
-    errors: list[FaultOut] = _absent()
+    errors: list[FaultOut] = absent()
     # At /auth/token alone (RFC 6749 section 5.2).
-    error: str = _absent()
-    error_description: str = _absent()
+    error: str = absent()
+    error_description: str = absent()

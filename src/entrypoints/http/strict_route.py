@@ -33,12 +33,10 @@ class StrictRoute(APIRoute):
     In this order: of whoever sends nothing that can be a token not even the body is read. Of others it is read before
     the database is asked who they are, or whoever holds a body back would keep the rights of when it began.
 
-    Routes of another kind have a class of their own: `body_limit` names the setting that bounds their bodies, and
-    `stands_apart` a GET whose answer takes its time, so that no connection may be held until it has been sent.
+    Routes of another kind have a class of their own: `body_limit` names the setting that bounds their bodies.
     """
 
     body_limit: ClassVar[str] = "max_body_size"
-    stands_apart: ClassVar[bool] = False
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._sign_in = sign_in_wanted(endpoint)
@@ -58,7 +56,7 @@ class StrictRoute(APIRoute):
         handle = self._validating_handler()
         wanted = self._sign_in
         takes_body = self.body_field is not None
-        body_limit, apart = self.body_limit, self.stands_apart
+        body_limit = self.body_limit
 
         async def handle_strictly(request: Request) -> Response:
             token = None if wanted is None else access_token_of(request, wanted)
@@ -68,7 +66,7 @@ class StrictRoute(APIRoute):
                 request.state.content = await request.body()
             if wanted is None:
                 return await handle(request)
-            async with identified(request, token, apart=apart):
+            async with identified(request, token):
                 return await handle(request)
 
         return handle_strictly

@@ -6,14 +6,13 @@ apostrophe alone the empty text.
 """
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from typing import IO, Any
 
 from ...domain.errors import RowFault
 from ...domain.items import Item
-from ..http.answers import item_json
+from ..entity_json import item_json, json_text
 from ..strict_json import MalformedJson, parse
 from .rows import IGNORED, KNOWN, Row
 
@@ -38,9 +37,7 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 def write(item: Item) -> bytes:
     members = item_json(item)
-    members["attributes"] = json.dumps(
-        members["attributes"], ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+    members["attributes"] = json_text(members["attributes"])
     return (",".join(_cell(members[name]) for name in COLUMNS) + "\r\n").encode()
 
 

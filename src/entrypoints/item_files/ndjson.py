@@ -3,12 +3,11 @@
 Lines end with LF or CR LF; blank ones are skipped. What a line may be is what a JSON body may be.
 """
 
-import json
 from collections.abc import Iterator
 from typing import IO
 
 from ...domain.items import Item
-from ..http.answers import item_json
+from ..entity_json import item_json, json_text
 from ..strict_json import MalformedJson, parse
 from .rows import Row
 
@@ -18,7 +17,7 @@ _MOST_BLANK = 64 * 1024
 
 
 def write(item: Item) -> bytes:
-    return json.dumps(item_json(item), ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    return json_text(item_json(item)).encode() + b"\n"
 
 
 def read(file: IO[bytes], longest: int) -> Iterator[Row]:

@@ -1,5 +1,6 @@
 """Items out of a file, without holding more than a few of them."""
 
+import asyncio
 from collections.abc import Iterator
 from typing import IO
 
@@ -9,10 +10,11 @@ from ...domain.users import UserId
 from .formats import Format
 from .rows import item_of
 
-# Of one piece, which is one statement. Nothing else runs in the event loop while it is read: for some 5 ms, or 50 where
+# Of one piece, which is one statement. Nothing else runs in the event loop while it is read: some 10 ms, or 50 where
 # all of it is numbers.
 PIECE_ROWS = 500
 PIECE_BYTES = 64 * 1024
+STEP_BYTES = 8 * 1024
 
 MOST_FAULTS = 100  # that are told
 FAULTS_TO_GIVE_UP_AT = 10_000  # of a file of which nothing is right, the rest is not looked at
@@ -27,11 +29,14 @@ class ItemFile:
         self._owner_id = owner_id
         self._longest_line = longest_line
 
-    def pieces(self) -> Iterator[list[NewItem]]:
-        """All items, a piece at a time; from the first fault on the pieces are empty.
+    async def check(self) -> None:
+        """Read all of it, and let others have their turn every few lines. Raises `InvalidRows` at the end if there
+        were faults."""
+        for _ in self.pieces(STEP_BYTES):
+            await asyncio.sleep(0)
 
-        Raises `InvalidRows` at the end if there were faults.
-        """
+    def pieces(self, most_bytes: int = PIECE_BYTES) -> Iterator[list[NewItem]]:
+        """All items, a piece at a time; from the first fault on the pieces are empty. Raises as `check`."""
         self._file.seek(0)
         items: list[NewItem] = []
         faults: list[RowFault] = []
@@ -48,7 +53,7 @@ class ItemFile:
                     faults += found[: MOST_FAULTS - len(faults)]
             if total >= FAULTS_TO_GIVE_UP_AT:
                 break
-            if rows == PIECE_ROWS or size >= PIECE_BYTES:
+            if rows == PIECE_ROWS or size >= most_bytes:
                 yield [] if faults else items
                 items, rows, size = [], 0, 0
         if faults:

@@ -1,5 +1,7 @@
 """A request for each operation that would succeed, so that a test can make just one thing wrong with it."""
 
+import base64
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -10,6 +12,9 @@ from tests.support.http import PASSWORD, Api
 Headers = dict[str, str]
 NOBODY: Headers = {}
 NDJSON: Headers = {"Content-Type": "application/x-ndjson"}
+LINES = b'{"name": "Lid"}\n'
+# On an import an Idempotency-Key counts together with it.
+DIGEST: Headers = {"Content-Digest": f"sha-256=:{base64.b64encode(hashlib.sha256(LINES).digest()).decode()}:"}
 
 WITH_BODY = [
     "register_user",
@@ -37,7 +42,9 @@ EVERY = [*WRITING, *READING, *WITHOUT_DATABASE]
 # Those that look at If-Match, those that look at it before they change something, and those that take a key.
 CHANGING = ["update_user", "delete_user", "update_item", "delete_item", "transfer_item"]
 CONDITIONAL = [*CHANGING, "get_user", "get_item"]
-REPEATABLE = ["register_user", "create_item", "update_user", "update_item", "transfer_item", "run_batch"]
+REPEATABLE = [
+    *("register_user", "create_item", "update_user", "update_item", "transfer_item", "run_batch", "import_items"),
+]
 # Who asks for these may be told that they are not who they say.
 BY_SOMEBODY = [each for each in EVERY if each not in {"issue_token", "get_readiness", *WITHOUT_DATABASE}]
 
@@ -95,7 +102,7 @@ class Scene:
             "transfer_item": Call("POST", f"{item}/transfer", {"to": self.bob["username"]}),
             "run_batch": Call("POST", "/items/batch", {"operations": [{"op": "delete", "id": self.box["id"]}]}),
             "export_items": Call("GET", "/items/export", by=as_ada),
-            "import_items": Call("POST", "/items/import", lines=b'{"name": "Lid"}\n', by=as_ada),
+            "import_items": Call("POST", "/items/import", lines=LINES, by={**as_ada, **DIGEST}),
             "get_liveness": Call("GET", "/livez"),
             "get_readiness": Call("GET", "/readyz"),
             "explain_problem": Call("GET", "/problems/conflict"),

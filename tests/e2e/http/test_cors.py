@@ -60,7 +60,7 @@ async def test_an_origin_of_ours_may_read_every_answer(client: httpx2.AsyncClien
     assert answer.headers["X-Request-ID"] == "mine"
     assert listed(answer.headers["Access-Control-Expose-Headers"]) == {
         *("ETag", "Location", "Link", "Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-ID"),
-        *("WWW-Authenticate", "Idempotent-Replayed", "Deprecation", "Sunset"),
+        *("WWW-Authenticate", "Idempotent-Replayed", "Deprecation", "Sunset", "Cache-Control", "Content-Disposition"),
     }
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
@@ -85,7 +85,7 @@ async def test_a_cache_is_told_that_answers_differ_also_when_no_origin_asks(clie
 @pytest.mark.parametrize("path", ["/items", "/nope"])
 async def test_a_preflight_tells_what_may_be_sent(client: httpx2.AsyncClient, path: str, method: str) -> None:
     """On a path that is not there, too: else a script could not read the 404."""
-    wanted = "authorization, content-type,if-match,if-none-match,idempotency-key,x-request-id"
+    wanted = "authorization, content-type,if-match,if-none-match,idempotency-key,content-digest,x-request-id"
     answer = await preflight(client, OURS, method, path=path, headers=wanted)
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == OURS

@@ -13,7 +13,8 @@ from ....domain.text import check_characters
 from ....service_layer import sessions
 from ....service_layer.retry import run
 from ....service_layer.tokens import Tokens
-from ..answers import JsonAnswer, session_json
+from ...entity_json import session_json
+from ..answers import JsonAnswer
 from ..authentication import CurrentActor
 from ..dependencies import CurrentAccounts, CurrentUnitOfWork
 from ..documentation import answers, problems

@@ -14,7 +14,7 @@ from ...item_files.formats import BY_MEDIA_TYPE
 from ...item_files.reading import ItemFile
 from ..answers import JsonAnswer
 from ..authentication import CurrentActor, SignIn, access_token_of, identified
-from ..content_digest import required
+from ..content_digest import digest_required
 from ..documentation import answers, problems, takes
 from ..idempotency import CurrentExecution
 from ..json_body import check_media_type
@@ -34,7 +34,7 @@ class ImportRoute(OwnPathRoute):
             token = access_token_of(request, SignIn.REQUIRED)
             check_media_type(request, tuple(BY_MEDIA_TYPE))
             if "idempotency-key" in request.headers and "content-digest" not in request.headers:
-                raise required()
+                raise digest_required()
             async with identified(request, token):
                 user_id = request.state.actor.user_id
             settings = request.app.state.container.settings()
@@ -89,8 +89,7 @@ async def import_(
     assert actor.user_id is not None
     format = BY_MEDIA_TYPE[request.headers["content-type"].partition(";")[0].strip().lower()]
     file = ItemFile(spool.file, format, actor.user_id, longest_line=settings.max_body_size)
-    for _ in file.pieces():
-        await asyncio.sleep(0)  # so that others have their turn while all of it is looked at
+    await file.check()
     try:
         async with asyncio.timeout(settings.import_timeout):
             return await execute(import_items, answer=_answer, pieces=file.pieces)

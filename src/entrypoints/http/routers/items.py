@@ -10,7 +10,8 @@ from ....domain.items import ItemId
 from ....service_layer import items
 from ....service_layer.limited_transfers import limited_recipients
 from ....service_layer.retry import run
-from ..answers import JsonAnswer, created_item, item_answer, owned_item_json, transfer_answer
+from ...entity_json import owned_item_json
+from ..answers import JsonAnswer, created_item, item_answer, transfer_answer
 from ..authentication import CurrentActor
 from ..conditions import expected_version, unless_unchanged
 from ..dependencies import CurrentLimits, CurrentUnitOfWork

@@ -11,7 +11,7 @@ from ....domain.users import UserId
 from ....service_layer import lists, users
 from ....service_layer.retry import run
 from ....service_layer.unit_of_work import UnitOfWork
-from ..answers import item_json, owned_item_json, user_json
+from ...entity_json import item_json, owned_item_json, user_json
 from ..authentication import CurrentActor
 from ..dependencies import CurrentUnitOfWork
 from ..documentation import answers, problems

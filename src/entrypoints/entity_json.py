@@ -1,0 +1,63 @@
+"""How entities look as JSON, in answers and in files, written out: a response model would validate again what is known
+to be right."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+from ..domain.items import Item, OwnedItem
+from ..domain.sessions import Session
+from ..domain.users import User
+
+
+def json_text(value: object) -> str:
+    """As short as it can be, in the order given. Raises `ValueError` for NaN and infinity, which are not JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def user_json(user: User) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "username": user.username,
+        "email": user.email,
+        "role": user.role.value,
+        "is_active": user.is_active,
+        "created_at": time_text(user.created_at),
+        "updated_at": time_text(user.updated_at),
+        "version": user.version,
+    }
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "owner_id": item.owner_id,
+        "name": item.name,
+        "description": item.description,
+        "quantity": item.quantity,
+        "attributes": item.attributes,
+        "created_at": time_text(item.created_at),
+        "updated_at": time_text(item.updated_at),
+        "version": item.version,
+    }
+
+
+def owned_item_json(owned: OwnedItem) -> dict[str, Any]:
+    return {**item_json(owned.item), "owner": {"id": owned.owner.id, "username": owned.owner.username}}
+
+
+def session_json(session: Session, *, current: bool) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "created_at": time_text(session.created_at),
+        "refreshed_at": time_text(session.refreshed_at),
+        "expires_at": time_text(session.expires_at),
+        "user_agent": session.user_agent,
+        "address": session.address,
+        "current": current,
+    }
+
+
+def time_text(at: datetime) -> str:
+    """RFC 3339 in UTC, always with microseconds, so that texts sort as times do."""
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -65,15 +65,18 @@ class Settings(BaseSettings):
     max_body_size: int = Field(default=1024 * 1024, ge=1024)
     # That of /items/batch: a thousand operations need more than one.
     max_batch_body_size: int = Field(default=4 * 1024 * 1024, ge=1024)
+    # Its transaction has a deadline of its own; on SQLite nobody else writes meanwhile.
+    batch_timeout: float = Field(default=10.0, gt=0, le=1800)
     # An import is spooled to a file of at most so many bytes; a client that sends nothing for the idle timeout is
     # refused. Its transaction has a deadline of its own; on SQLite nobody else writes meanwhile.
     max_import_size: int = Field(default=64 * 1024 * 1024, ge=1024)
     import_idle_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
-    import_timeout: float = Field(default=60.0, gt=0, allow_inf_nan=False)
+    import_timeout: float = Field(default=60.0, gt=0, le=1800)
     # Refuses, with 428, changes that do not say by If-Match which version was seen (RFC 6585 section 3).
     require_if_match: bool = False
-    # How long the answer to a request with an Idempotency-Key is kept for its repetitions.
-    idempotency_key_ttl: int = Field(default=24 * 3600, ge=1, le=_LONGEST_TTL)
+    # How long the answer to a request with an Idempotency-Key is kept for its repetitions: counted from when its
+    # transaction began, so longer than any of them takes, or two requests with one key would both have their effect.
+    idempotency_key_ttl: int = Field(default=24 * 3600, ge=3600, le=_LONGEST_TTL)
     # Argon2id (RFC 9106); the defaults are OWASP's minimum. Memory in KiB.
     hash_memory: int = Field(default=19 * 1024, ge=8, le=4 * 1024 * 1024)
     hash_iterations: int = Field(default=2, ge=1)

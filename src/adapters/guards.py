@@ -26,11 +26,11 @@ Repository = TypeVar("Repository", bound=Guarded)
 def reads(
     method: Callable[Concatenate[Repository, P], Coroutine[Any, Any, Result]],
 ) -> Callable[Concatenate[Repository, P], Coroutine[Any, Any, Result]]:
-    """Marks a method of a repository that writes nothing. With `for_update=True` it locks what it reads."""
+    """Marks a method of a repository that writes nothing. With `for_update` or `for_change` it locks what it reads."""
 
     @wraps(method)
     async def guarded(self: Repository, /, *args: P.args, **kwargs: P.kwargs) -> Result:
-        with self.unit.statement(writes=False, locks=bool(kwargs.get("for_update"))):
+        with self.unit.statement(writes=False, locks=bool(kwargs.get("for_update") or kwargs.get("for_change"))):
             return await method(self, *args, **kwargs)
 
     return guarded

@@ -30,9 +30,9 @@ class UserRepository(Protocol):
         """Store many, and return their ids in the same order. Raises as `add`."""
         ...
 
-    async def get(self, user_id: UserId, *, for_update: bool = False) -> User:
+    async def get(self, user_id: UserId, *, for_update: bool = False, for_change: bool = False) -> User:
         """Raises `UserNotFound`. `for_update` holds off whoever would change or refer to the user until this unit
-        has ended."""
+        has ended; `for_change` does not wait for those who refer to the user, an import for one, nor they for it."""
         ...
 
     async def find(self, username: str) -> User | None:
@@ -219,12 +219,15 @@ class IdempotencyKeyRepository(Protocol):
         unit: `remember` it until then, or it is as free as before when this unit has been rolled back.
 
         Never waits: raises `IdempotencyKeyInUse` if the key belongs to another unit. Raises `TokenRevoked` if the user
-        is gone. Deletes a few of anybody's that have expired.
+        is gone.
         """
         ...
 
-    async def remember(self, key: RequestKey, answer: bytes) -> None:
-        """The answer to the request whose key this unit has claimed."""
+    async def remember(self, key: RequestKey, answer: bytes, *, at: datetime) -> None:
+        """The answer to the request whose key this unit has claimed. Deletes a few of anybody's that have expired.
+
+        Raises `TokenRevoked` if the user is gone.
+        """
         ...
 
     async def find(self, key: RequestKey, *, at: datetime) -> Remembered | None:

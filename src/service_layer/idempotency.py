@@ -9,13 +9,14 @@ import asyncio
 import hmac
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from ..domain.actors import Actor
 from ..domain.errors import Conflict, IdempotencyKeyInUse, IdempotencyKeyReused, OutcomeUnknown, StorageError
 from ..domain.idempotency import KeyHash, RequestKey
+from ..domain.users import UserId
 from .retry import UseCase, is_cancelled, run
 from .unit_of_work import UnitOfWork
 
@@ -74,12 +75,14 @@ async def run_once(
     key: RequestKey,
     keys: Keys,
     answer: Callable[[Result], bytes],
+    owner_of: Callable[[Result], UserId] | None = None,
     **arguments: Any,
 ) -> Answer:
     """As `run`, but with one effect for each key, and what `answer` makes of it remembered.
 
     Whoever comes while the first request is still under way waits, outside any transaction, for at most
-    `LONGEST_WAIT`. A commit of which nobody knows whether it was done is done again: the key tells.
+    `LONGEST_WAIT`. What is remembered goes with its user: the caller, or, where nobody in particular asks, whom
+    `owner_of` finds in the result. A commit of which nobody knows whether it was done is done again: the key tells.
 
     Raises what the use case raises, `IdempotencyKeyReused` for another request than the first, `IdempotencyKeyInUse`,
     and `OutcomeUnknown` if it could not be found out.
@@ -91,10 +94,13 @@ async def run_once(
     loop = asyncio.get_running_loop()
     give_up_at = loop.time() + LONGEST_WAIT
     unknown: list[OutcomeUnknown] = []
-    pause = FIRST_PAUSE
+    pause = 0.0
     while True:
         try:
-            done = await run(uow, _once, actor, key=key, lifetime=keys.lifetime, act=act, answer=answer)
+            await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter keeps no secret
+            done = await run(
+                uow, _once, actor, key=key, lifetime=keys.lifetime, act=act, answer=answer, owner_of=owner_of
+            )
             # Who asked once is not told of repetitions.
             return Answer(done.content, done.replayed and not unknown)
         except IdempotencyKeyInUse as error:
@@ -104,12 +110,12 @@ async def run_once(
             unknown.append(error)
             if len(unknown) == UNKNOWN_OUTCOMES or uow.is_open or is_cancelled():
                 raise
-        except (StorageError, Conflict):
-            if unknown:  # it says that nothing was stored, and that is no longer known
+        except (StorageError, Conflict, asyncio.CancelledError):
+            # They say that nothing was stored, and so does whoever set the deadline: that is no longer known.
+            if unknown:
                 raise unknown[-1] from None
             raise
-        await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter keeps no secret
-        pause = min(LONGEST_PAUSE, pause * 2)
+        pause = min(LONGEST_PAUSE, max(FIRST_PAUSE, pause * 2))
 
 
 async def _once(
@@ -120,12 +126,16 @@ async def _once(
     lifetime: timedelta,
     act: Callable[[], Awaitable[Result]],
     answer: Callable[[Result], bytes],
+    owner_of: Callable[[Result], UserId] | None,
 ) -> Answer:
     async with uow:
         remembered = await uow.idempotency_keys.claim(key, at=uow.now, until=uow.now + lifetime)
         if remembered is None:
-            content = answer(await act())
-            await uow.idempotency_keys.remember(key, content)
+            result = await act()
+            content = answer(result)
+            if key.user_id is None and owner_of is not None:
+                key = replace(key, user_id=owner_of(result))
+            await uow.idempotency_keys.remember(key, content, at=uow.now)
         else:
             _require_same_request(key, remembered.fingerprint)
             content = remembered.answer

@@ -63,7 +63,7 @@ async def begin_session(
     async with uow:
         try:
             # Holds off whoever would change the password: they end the sessions that are there when they commit.
-            current = await uow.users.get(user.id, for_update=True)
+            current = await uow.users.get(user.id, for_change=True)
         except UserNotFound:
             raise InvalidCredentials from None
         if not current.is_active:

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ..support.steward_server import die_with_the_parent, environment
+from ..support.server import die_with_parent
+from ..support.steward_server import environment
 from ..support.transcripts import blocks, check_transcript
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ def make(*arguments: str, **settings: object) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=die_with_the_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
     )
 
 

@@ -4,7 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .steward_server import QUICK_HASHING, die_with_the_parent, environment
+from .server import die_with_parent
+from .steward_server import QUICK_HASHING, environment
 
 _LIMIT = 180.0  # seconds
 
@@ -23,5 +24,5 @@ def steward(
         cwd=directory,
         timeout=_LIMIT,
         check=False,
-        preexec_fn=die_with_the_parent,
+        preexec_fn=die_with_parent,
     )

@@ -1,6 +1,5 @@
 """`steward serve` as a process of its own, as people run it."""
 
-import ctypes
 import os
 import re
 import signal
@@ -13,7 +12,8 @@ from typing import IO, Any, Self
 
 import httpx2
 
-_PR_SET_PDEATHSIG = 1
+from .server import die_with_parent
+
 _LIMIT = 90.0  # seconds; a machine may be busy, and a test that hangs must end
 
 # As weak as it can be, so that hashing takes no time.
@@ -68,7 +68,7 @@ class StewardServer:
             encoding="utf-8",
             env=environment(**self._settings),
             cwd=self._directory.name,
-            preexec_fn=die_with_the_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -159,8 +159,3 @@ def environment(**settings: object) -> dict[str, str]:
     given = {f"STEWARD_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     # Written bytecode halves the time that a process takes to start.
     return {**ours, **given, "PYTHONDONTWRITEBYTECODE": "", "PYTHONUTF8": "1"}
-
-
-def die_with_the_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,9 +1,7 @@
 """Items as files: what is written is read again, and what is wrong is told by its line."""
 
-import asyncio
 import io
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -268,39 +266,3 @@ def test_the_first_hundred_faults_are_told_and_all_are_counted() -> None:
 def test_a_file_of_which_nothing_is_right_is_given_up() -> None:
     with pytest.raises(InvalidRows, match=f"{reading.FAULTS_TO_GIVE_UP_AT} faults or more, the first in line 1: "):
         read(Format.NDJSON, b"{}\n" * 2 * reading.FAULTS_TO_GIVE_UP_AT)
-
-
-def test_a_piece_is_small_in_rows_and_in_bytes() -> None:
-    file = ItemFile(io.BytesIO(lines(*[{"name": "Box"}] * 1_100)), Format.NDJSON, OWNER, longest_line=LONGEST)
-    assert [len(piece) for piece in file.pieces()] == [500, 500, 100]
-    large = lines(*[{"name": "Box", "description": "x" * 10_000}] * 20)
-    file = ItemFile(io.BytesIO(large), Format.NDJSON, OWNER, longest_line=LONGEST)
-    assert [len(piece) for piece in file.pieces()] == [7, 7, 6]
-
-
-def test_no_piece_holds_items_once_there_is_a_fault() -> None:
-    content = lines({"name": ""}, *[{"name": "Box"}] * 1_100)
-    pieces = ItemFile(io.BytesIO(content), Format.NDJSON, OWNER, longest_line=LONGEST).pieces()
-    assert [next(pieces), next(pieces)] == [[], []]
-
-
-@pytest.mark.parametrize("content", [b"\n" * 1_000_000, b"{}\n" * 5_000, b'{"name":"a"}\n' * 5_000])
-async def test_while_a_file_is_checked_others_have_their_turn_every_few_lines(content: bytes) -> None:
-    turns = 0
-
-    async def somebody_else() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    other = asyncio.create_task(somebody_else())
-    with suppress(InvalidRows):
-        await ItemFile(io.BytesIO(content), Format.NDJSON, OWNER, longest_line=LONGEST).check()
-    other.cancel()
-    assert turns >= 8
-
-
-def test_a_file_can_be_read_as_often_as_need_be() -> None:
-    file = ItemFile(io.BytesIO(lines({"name": "Box"})), Format.NDJSON, OWNER, longest_line=LONGEST)
-    assert list(file.pieces()) == list(file.pieces()) == [[of()]]

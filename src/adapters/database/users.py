@@ -47,11 +47,16 @@ _columns = (
     users.c.password_hash,
 )
 _get = select(*_columns).where(users.c.id == bindparam("id"))
-_get_for_update = _get.with_for_update()  # SQLite has no such thing, and no need: one unit writes at a time
+# SQLite has no such things, and no need: one unit writes at a time.
+_get_for_update = _get.with_for_update()
+_get_for_change = _get.with_for_update(key_share=True)  # FOR NO KEY UPDATE
 _find = select(*_columns).where(users.c.username_key == bindparam("username_key"))
 _find_by_email = select(*_columns).where(users.c.email_key == bindparam("email_key"))
 _lock_active_admins = (
-    select(users.c.id).where(users.c.role == Role.ADMIN.value, users.c.is_active).order_by(users.c.id).with_for_update()
+    select(users.c.id)
+    .where(users.c.role == Role.ADMIN.value, users.c.is_active)
+    .order_by(users.c.id)
+    .with_for_update(key_share=True)  # they may be referred to: FOR NO KEY UPDATE
 )
 _pages = Pages(
     select(*_columns),
@@ -114,10 +119,11 @@ class DatabaseUsers:
         return await _add_many.execute(self._transaction, rows)
 
     @reads
-    async def get(self, user_id: UserId, *, for_update: bool = False) -> User:
+    async def get(self, user_id: UserId, *, for_update: bool = False, for_change: bool = False) -> User:
         if not 1 <= user_id <= MAX_ID:
             raise UserNotFound(user_id)
-        user = await self._one(_get_for_update if for_update else _get, {"id": user_id})
+        statement = _get_for_update if for_update else _get_for_change if for_change else _get
+        user = await self._one(statement, {"id": user_id})
         if user is None:
             raise UserNotFound(user_id)
         return user

@@ -27,16 +27,18 @@ class MemoryIdempotencyKeys:
         state.put_key(key.hash, claimed)
         if key.user_id is not None and key.user_id not in state.users:
             raise TokenRevoked
-        expired = [(each.expires_at, name) for name, each in state.idempotency_keys.items() if each.expires_at <= at]
-        for _, name in sorted(expired)[:FEW]:
-            del state.idempotency_keys[name]
         return None
 
     @writes
-    async def remember(self, key: RequestKey, answer: bytes) -> None:
+    async def remember(self, key: RequestKey, answer: bytes, *, at: datetime) -> None:
         state = await self._transaction.write()
         claimed = state.idempotency_keys[key.hash]
-        state.put_key(key.hash, StoredKey(claimed.user_id, claimed.fingerprint, answer, claimed.expires_at))
+        if key.user_id is not None and key.user_id not in state.users:
+            raise TokenRevoked
+        state.put_key(key.hash, StoredKey(key.user_id, claimed.fingerprint, answer, claimed.expires_at))
+        expired = [(each.expires_at, name) for name, each in state.idempotency_keys.items() if each.expires_at <= at]
+        for _, name in sorted(expired)[:FEW]:
+            del state.idempotency_keys[name]
 
     @reads
     async def find(self, key: RequestKey, *, at: datetime) -> Remembered | None:

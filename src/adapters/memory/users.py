@@ -33,7 +33,7 @@ class MemoryUsers:
         return [self._store_new(state, each, at).id for each in new]
 
     @reads
-    async def get(self, user_id: UserId, *, for_update: bool = False) -> User:
+    async def get(self, user_id: UserId, *, for_update: bool = False, for_change: bool = False) -> User:
         state = await self._transaction.read()
         try:
             return copy_user(state.users[user_id])

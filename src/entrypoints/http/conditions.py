@@ -56,7 +56,7 @@ def unless_unchanged(request: Request, answer: Response) -> Response:
     """
     shown = answer.headers.get("ETag", "").strip('"')
     if_match = _field(request, "If-Match")
-    if if_match is not None and if_match.tags is not None and (False, shown) not in if_match.tags:
+    if if_match is not None and if_match.tags is not None and (not shown or (False, shown) not in if_match.tags):
         raise VersionMismatch
     if_none_match = _field(request, "If-None-Match")
     if if_none_match is None:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ...bootstrap import Container
 from ...domain.actors import Actor
 from ...domain.idempotency import RequestKey
+from ...domain.users import UserId
 from ...service_layer.idempotency import Keys, find_answer, run_once
 from ...service_layer.retry import run
 from ...service_layer.unit_of_work import UnitOfWork
@@ -41,9 +42,11 @@ class Execution:
         use_case: Callable[Concatenate[UnitOfWork, Actor, ...], Awaitable[Result]],
         *,
         answer: Callable[[Result], Response],
+        owner_of: Callable[[Result], UserId] | None = None,
         **arguments: Any,
     ) -> Response:
-        """What `answer` makes of the result, or made of it when the key was first used."""
+        """What `answer` makes of the result, or made of it when the key was first used. As to `owner_of` see
+        `run_once`."""
         key = self._key()
         if key is None:
             return answer(await run(self._uow, use_case, self._actor, **arguments))
@@ -54,6 +57,7 @@ class Execution:
             key=key,
             keys=self._keys,
             answer=lambda result: _written(answer(result)),
+            owner_of=owner_of,
             **arguments,
         )
         return _read(done.content, replayed=done.replayed)

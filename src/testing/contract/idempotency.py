@@ -30,7 +30,7 @@ async def remember(
     async with store.unit_of_work() as uow:
         before = await uow.idempotency_keys.claim(key, at=at, until=until)
         if before is None:
-            await uow.idempotency_keys.remember(key, answer)
+            await uow.idempotency_keys.remember(key, answer, at=at)
         await uow.commit()
     return before
 
@@ -52,7 +52,7 @@ class Idempotency(Setting):
         async with store.unit_of_work() as uow:
             assert await uow.idempotency_keys.claim(A, at=NOON, until=NOON + DAY) is None
             assert await uow.idempotency_keys.find(A, at=NOON) is None
-            await uow.idempotency_keys.remember(A, b"never")
+            await uow.idempotency_keys.remember(A, b"never", at=NOON)
             assert await uow.idempotency_keys.find(A, at=NOON) is not None
         assert await find(store, A) is None
         assert await remember(store, A, b"one") is None

@@ -125,6 +125,7 @@ READS: dict[str, Call] = {
 }
 WRITES: dict[str, Call] = {
     "users.get for update": lambda uow, rows: uow.users.get(rows.user.id, for_update=True),
+    "users.get for change": lambda uow, rows: uow.users.get(rows.user.id, for_change=True),
     "users.lock_active_admins": lambda uow, rows: uow.users.lock_active_admins(),
     "users.add": lambda uow, rows: uow.users.add(new_user("new"), at=rows.user.created_at),
     "users.add_many": lambda uow, rows: uow.users.add_many([new_user("new")], at=rows.user.created_at),

@@ -238,3 +238,11 @@ async def test_a_repeated_batch_with_an_idempotency_key_is_done_once(api: Api) -
     assert (first.headers.get("Idempotent-Replayed"), again.headers["Idempotent-Replayed"]) == (None, "true")
     assert [item["id"] for item in await items_of(api, ada)] == [each["id"] for each in first.json()["results"]]
     assert problem_of(await post(api, CREATE, by=key)) == (422, "idempotency_key_reused")
+
+
+async def test_a_batch_has_a_deadline_of_its_own(api: Api, url_of_module: str) -> None:
+    async with serving(url_of_module, batch_timeout=1e-9) as hurried:
+        box = await hurried.item((await hurried.user())["id"])
+        answer = await post(hurried, {"op": "delete", "id": box["id"]})
+        assert problem_of(answer) == (503, "deadline_exceeded")
+        assert (await hurried.client.get(f"/items/{box['id']}")).json() == box

@@ -210,6 +210,18 @@ async def test_deleting_a_user_deletes_the_keys(api: Api) -> None:
     assert await _keys_of(api, ada["id"]) == 0
 
 
+async def test_a_sign_up_is_forgotten_with_the_account_that_came_of_it(api: Api) -> None:
+    headers, name = keyed(), f"gone-{next(_numbers)}"
+    body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+    first = await api.anonymous.post("/users", json=body, headers=headers)
+    assert await _keys_of(api, first.json()["id"]) == 1
+    mine = await api.bearer(first.json()["id"])
+    assert (await api.client.delete("/users/me", headers=mine)).status_code == 204
+    again = await api.anonymous.post("/users", json=body, headers=headers)
+    assert (again.status_code, REPLAYED in again.headers) == (201, False)
+    assert again.json()["id"] > first.json()["id"]
+
+
 async def _keys_of(api: Api, user_id: int) -> int:
     async with api.database.reader() as session:
         found = await session.scalar(

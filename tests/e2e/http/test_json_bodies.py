@@ -143,7 +143,7 @@ async def test_every_fault_of_a_request_is_reported_at_once(edge: Api) -> None:
 async def test_an_answer_is_not_many_times_as_long_as_its_request(edge: Api) -> None:
     answer = await edge.client.post("/items", json={f"m{number}": 1 for number in range(5_000)})
     assert len(answer.json()["errors"]) == 100
-    assert "5001 faults" in answer.json()["detail"]
+    assert "more than 100 faults" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(("method", "path"), TAKE_A_BODY)

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.steward_server import die_with_the_parent, environment
+from tests.support.server import die_with_parent
+from tests.support.steward_server import environment
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,7 +26,7 @@ def echoing(host: str, *proxies: str) -> Iterator[str]:
         env=environment() | {"FORWARDED_ALLOW_IPS": "*"},
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=die_with_the_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
+        preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
     ) as process:
         assert process.stdout is not None
         try:

@@ -265,6 +265,25 @@ async def test_after_an_unknown_outcome_no_error_says_that_nothing_was_stored(mo
     assert len(store.items) == 1
 
 
+async def test_a_deadline_after_an_unknown_outcome_does_not_say_that_nothing_was_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever set it would take a plain cancellation for a rollback."""
+    monkeypatch.setattr(idempotency, "FIRST_PAUSE", 60)
+    monkeypatch.setattr(idempotency, "LONGEST_PAUSE", 60)
+    store = MemoryDatabase()
+    ada = await given_user(store, "ada")
+    store.fail_next_commit(OutcomeUnknown, stored=True)
+    asking = asyncio.create_task(create(store, ada, key_of(ada)))
+    for _ in range(100):  # far more steps than the first attempt takes: it waits to find out what became of it
+        await asyncio.sleep(0)
+    assert len(store.items) == 1
+    asking.cancel()
+    with pytest.raises(OutcomeUnknown):
+        await asking
+    assert len(store.items) == 1
+
+
 async def test_an_outcome_that_stays_unknown_is_told() -> None:
     store = MemoryDatabase()
     ada = await given_user(store, "ada")

@@ -1,12 +1,14 @@
 """`/items/batch`"""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from ....domain.errors import OperationFailed
+from ....domain.errors import DeadlineExceeded, OperationFailed
 from ....domain.operations import OperationResult
 from ....service_layer.batch import recipients_of, run_batch
-from ....service_layer.limited_transfers import limited_recipients
+from ....service_layer.limited_recipients import limited_recipients
 from ..answers import JsonAnswer
 from ..authentication import CurrentActor
 from ..batch_schemas import BatchOut, BatchRequest
@@ -60,14 +62,19 @@ async def batch(
     operations = body.as_operations()
     if (replay := await execute.replay()) is not None:
         return replay
-    must_name_versions = request.app.state.container.settings().require_if_match
+    settings = request.app.state.container.settings()
 
     def answer(results: list[OperationResult]) -> Response:
         return JsonAnswer({"results": [_shown(each.op, of) for each, of in zip(body.operations, results, strict=True)]})
 
     try:
         async with limited_recipients(uow, actor, recipients_of(operations), limits=limits):
-            return await execute(run_batch, answer=answer, operations=operations, must_name_versions=must_name_versions)
+            async with asyncio.timeout(settings.batch_timeout):
+                return await execute(
+                    run_batch, answer=answer, operations=operations, must_name_versions=settings.require_if_match
+                )
+    except TimeoutError:
+        raise DeadlineExceeded("The batch took longer than it may") from None
     except OperationFailed as failed:
         raise body.problem(failed) from failed
 

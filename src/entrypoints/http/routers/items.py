@@ -8,7 +8,7 @@ from starlette.responses import Response
 from ....domain.errors import ItemNotFound
 from ....domain.items import ItemId
 from ....service_layer import items
-from ....service_layer.limited_transfers import limited_recipients
+from ....service_layer.limited_recipients import limited_recipients
 from ....service_layer.retry import run
 from ...entity_json import owned_item_json
 from ..answers import JsonAnswer, created_item, item_answer, transfer_answer

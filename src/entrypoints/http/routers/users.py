@@ -9,7 +9,7 @@ from ....domain.actors import Actor
 from ....domain.errors import InvalidValue, UserNotFound
 from ....domain.users import UserId
 from ....service_layer import users
-from ....service_layer.limited_transfers import limited_recipients
+from ....service_layer.limited_recipients import limited_recipients
 from ....service_layer.retry import run
 from ..answers import created_user, user_answer
 from ..authentication import CurrentActor, CurrentActorOrAnonymous
@@ -57,7 +57,7 @@ async def register(
     if (replay := await execute.replay()) is not None:
         return replay
     new = await accounts.prepare_sign_up(uow, actor, **body.given(), client=client_of(request))
-    return await execute(users.register_user, answer=created_user, **new)
+    return await execute(users.register_user, answer=created_user, owner_of=lambda user: user.id, **new)
 
 
 @router.get(

@@ -14,6 +14,8 @@ _FORM = "application/x-www-form-urlencoded"
 # Not repeated when its answer is lost: a session would be left over.
 _SIGN_IN = Operation("issue_token", "POST", "/auth/token")
 # The server takes an exchanged refresh token once more for a moment, and later than that nothing is lost any more.
+# By default that moment is ten seconds, within which a refresh whose answer was lost has to be repeated.
+LONGEST_REFRESH = 4.0  # seconds
 _REFRESH = Operation("issue_token", "POST", "/auth/token", harmless=True)
 # A second time says 401, which is as good.
 _LOG_OUT = Operation("log_out", "POST", "/auth/logout", harmless=True)
@@ -38,12 +40,13 @@ def sign_in(username: str, password: str, *, now: float) -> Call[Tokens]:
     return _issue(_SIGN_IN, {"grant_type": "password", "username": username, "password": password}, now)
 
 
-def refresh(refresh_token: str, *, now: float) -> Call[Tokens]:
+def refresh(refresh_token: str, *, now: float, timeout: float) -> Call[Tokens]:
     """Raises `InvalidCredentials`."""
-    return _issue(_REFRESH, {"grant_type": "refresh_token", "refresh_token": refresh_token}, now)
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+    return _issue(_REFRESH, form, now, timeout=min(timeout, LONGEST_REFRESH))
 
 
-def _issue(operation: Operation, form: Mapping[str, str], now: float) -> Call[Tokens]:
+def _issue(operation: Operation, form: Mapping[str, str], now: float, *, timeout: float | None = None) -> Call[Tokens]:
     def read(response: httpx2.Response) -> Tokens:
         found: dict[str, Any] = response.json()
         return Tokens(found["access_token"], found["refresh_token"], now + found["expires_in"])
@@ -55,6 +58,7 @@ def _issue(operation: Operation, form: Mapping[str, str], now: float) -> Call[To
         headers={"Content-Type": _FORM},
         body=urlencode(form).encode(),
         signed=False,
+        timeout=timeout,
     )
 
 

@@ -97,8 +97,8 @@ class Conversation:
         for attempt in count(1):
             try:
                 outcome = yield from self._attempt(call, limit)
-            except StewardError as error:  # the tokens could not be renewed
-                if lost:
+            except StewardError as error:  # the tokens could not be renewed, or the answer not be read
+                if lost and not call.operation.harmless:
                     raise _unknown(call, error) from error
                 raise
             if not isinstance(outcome, Failure):
@@ -162,7 +162,7 @@ class Conversation:
         if self._tokens is not stale or stale.refresh is None:
             return
         try:
-            fresh = yield from self.exchange(auth.refresh(stale.refresh, now=self._clock()))
+            fresh = yield from self.exchange(auth.refresh(stale.refresh, now=self._clock(), timeout=self._timeout))
         except InvalidCredentials:
             # The session has ended. With the old token the server says so itself, with a 401.
             fresh = Tokens(stale.access)

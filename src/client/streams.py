@@ -42,6 +42,14 @@ def _reading() -> Iterator[None]:
         raise ConnectionFailed(f"The export broke off: {error or type(error).__name__}") from error
 
 
+def _check_framing(response: httpx2.Response) -> None:
+    """Raises `UnexpectedAnswer` for one that ends where the connection does (RFC 9112 section 6.3): something in
+    between has made it so, and if it broke off, nobody could tell."""
+    version = response.extensions.get("http_version")  # HTTP/2 has frames, and what is no network no version
+    if version in (b"HTTP/1.0", b"HTTP/1.1") and not {"transfer-encoding", "content-length"} & response.headers.keys():
+        raise UnexpectedAnswer("The export came so that nobody could tell whether it is whole")
+
+
 def items(response: httpx2.Response) -> Iterator[Item]:
     lines = Lines()
     for chunk in chunks(response):
@@ -50,6 +58,7 @@ def items(response: httpx2.Response) -> Iterator[Item]:
 
 
 def chunks(response: httpx2.Response) -> Iterator[bytes]:
+    _check_framing(response)
     parts = response.iter_bytes()
     while True:
         with _reading():
@@ -69,6 +78,7 @@ async def aitems(response: httpx2.Response) -> AsyncGenerator[Item, None]:
 
 
 async def achunks(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    _check_framing(response)
     parts = response.aiter_bytes()
     while True:
         with _reading():

@@ -105,10 +105,10 @@ async def test_a_file_gets_its_name_when_it_is_whole(url: str, tmp_path: Path) -
 def test_what_is_no_plain_file_is_written_to_and_stays_what_it_is(url: str, tmp_path: Path) -> None:
     pipe, link = tmp_path / "pipe.csv", tmp_path / "link.ndjson"
     os.mkfifo(pipe)
-    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
-        assert steward("export", "--owner", "ada", str(pipe), database_url=url).returncode == 0
-        assert reader.stdout is not None
-        assert reader.stdout.read().startswith(b"id,owner_id,")
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert steward("export", "--owner", "ada", str(pipe), database_url=url).returncode == 0
+    assert os.read(reader, 4096).startswith(b"id,owner_id,")
+    os.close(reader)
     assert pipe.is_fifo()
     (tmp_path / "target.ndjson").touch()
     link.symlink_to("target.ndjson")
@@ -119,8 +119,7 @@ def test_what_is_no_plain_file_is_written_to_and_stays_what_it_is(url: str, tmp_
 
 def test_who_reads_no_more_is_no_reason_for_a_traceback(url: str) -> None:
     done = in_a_shell("$steward export --owner ada | true", url)
-    assert "Traceback" not in done.stderr
-    assert "Exception" not in done.stderr
+    assert not [word for word in ("Traceback", "Exception", "Error", "exported") if word in done.stderr]
 
 
 @pytest.mark.parametrize(

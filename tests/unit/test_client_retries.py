@@ -16,6 +16,7 @@ from steward.client import (
     Unavailable,
     UnexpectedAnswer,
     UsernameTaken,
+    streams,
 )
 from steward.client.auth import end_session
 from steward.client.calls import Call
@@ -262,3 +263,17 @@ def test_whoever_is_not_signed_in_is_told_by_the_server() -> None:
     with pytest.raises(NotAuthenticated):
         script.play(script.conversation.exchange(get_item(7)))
     assert "Authorization" not in script.sent[0].options()["headers"]
+
+
+def test_of_a_read_nothing_is_unknown_even_if_an_answer_was_lost_and_the_next_is_not_ours() -> None:
+    script = Script(LOST, httpx2.Response(200, text="<h1>Sign in to the hotel</h1>"))
+    with pytest.raises(UnexpectedAnswer):
+        script.play(script.conversation.exchange(get_item(7)))
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.0", b"HTTP/1.1"])
+def test_an_export_that_ends_where_the_connection_does_is_refused(version: bytes) -> None:
+    answer = httpx2.Response(200, content=iter([b""]), extensions={"http_version": version})
+    del answer.headers["Transfer-Encoding"]
+    with pytest.raises(UnexpectedAnswer):
+        list(streams.chunks(answer))

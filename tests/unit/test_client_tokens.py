@@ -38,6 +38,16 @@ def test_a_token_that_has_expired_is_renewed_before_the_call() -> None:
     assert script.sent[1].call.body == b"grant_type=refresh_token&refresh_token=refresh-1"
 
 
+def test_a_renewal_whose_answer_is_lost_is_repeated_while_the_server_still_takes_it() -> None:
+    """An exchanged refresh token works for ten seconds more, by default."""
+    script = signed_in(LOST, tokens(2), item_answer(), expires_in=60)
+    script.now += 60
+    script.play(script.conversation.exchange(get_item(7)))
+    lost, repeated, asked = script.sent[1:]
+    assert lost.timeout + sum(script.waits) < 10
+    assert (lost.call, asked.token) == (repeated.call, "access-2")
+
+
 def test_a_token_that_the_server_finds_expired_is_renewed_and_the_call_repeated() -> None:
     script = signed_in(problem(401, "token_expired"), tokens(2), item_answer(201))
     script.play(script.conversation.exchange(create_item(name="Box")))

@@ -57,3 +57,18 @@ async def test_while_a_file_is_checked_others_have_their_turn_every_few_lines(co
 def test_a_file_can_be_read_as_often_as_need_be() -> None:
     file = file_of(lines({"name": "Box"}))
     assert list(file.pieces()) == list(file.pieces()) == [[NewItem.of(owner_id=OWNER, name="Box")]]
+
+
+@pytest.mark.parametrize("name", ["k" * 300, "attributes"])
+def test_a_name_that_is_far_too_long_is_not_told(name: str) -> None:
+    content = lines({"name": "Box", name: {"k" * 300: "\0"}})
+    with pytest.raises(InvalidRows) as caught:
+        list(file_of(content).pieces())
+    assert [fault.path for fault in caught.value.faults] == [() if name != "attributes" else ("attributes",)]
+
+
+def test_of_a_header_a_hundred_faults_are_told() -> None:
+    content = ",".join(map(str, range(10_000))).encode()
+    with pytest.raises(InvalidRows) as caught:
+        list(ItemFile(io.BytesIO(content), Format.CSV, UserId(1), longest_line=100_000).pieces())
+    assert caught.value.total == 100

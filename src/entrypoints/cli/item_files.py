@@ -113,9 +113,8 @@ def _files_may_fail() -> Iterator[None]:
     """What fails in the database has errors of its own."""
     try:
         yield
-    except BrokenPipeError:  # whoever reads wants no more: `steward export … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
+    except BrokenPipeError:  # whoever reads wants no more (`steward export … | head`): typer ends without a word
+        raise
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         typer.echo(f"Error: {where}{error.strerror}", err=True)

@@ -39,17 +39,16 @@ async def spooled(request: Request, *, limit: int, idle_timeout: float) -> Async
     """
     check_announced_length(request, limit)
     digests = Digests(request)
-    with tempfile.TemporaryFile(prefix="steward-") as file:
+    # Around the file as well: to close one that is full is to try once more to write what is left.
+    with _disk_may_be_full(), tempfile.TemporaryFile(prefix="steward-") as file:
         size = 0
         async for piece in _pieces(request, idle_timeout):
             size += len(piece)
             if size > limit:
                 raise too_large(limit)
             digests.add(piece)
-            with _disk_may_be_full():
-                file.write(piece)
-        with _disk_may_be_full():
-            file.flush()
+            file.write(piece)
+        file.flush()
         yield Spool(file, digests.verified())
 
 

@@ -13,7 +13,7 @@ from .rows import Row
 
 HEAD = b""
 _BLANK = b" \t\r\n"
-_MOST_BLANK = 64 * 1024
+_MOST_BLANK = 16 * 1024
 
 
 def write(item: Item) -> bytes:

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import takewhile
 from typing import IO
 
 from ...domain.errors import InvalidRows, RowFault
@@ -17,6 +19,7 @@ PIECE_BYTES = 64 * 1024
 STEP_BYTES = 8 * 1024
 
 MOST_FAULTS = 100  # that are told
+LONGEST_NAME = 200  # characters of a member that a fault is told of: a line may be one name of a megabyte
 FAULTS_TO_GIVE_UP_AT = 10_000  # of a file of which nothing is right, the rest is not looked at
 
 
@@ -50,7 +53,7 @@ class ItemFile:
                     items.append(found)
                 else:
                     total += len(found)
-                    faults += found[: MOST_FAULTS - len(faults)]
+                    faults += map(_told, found[: MOST_FAULTS - len(faults)])
             if total >= FAULTS_TO_GIVE_UP_AT:
                 break
             if rows == PIECE_ROWS or size >= most_bytes:
@@ -60,3 +63,8 @@ class ItemFile:
             raise InvalidRows(faults, total, gave_up=total >= FAULTS_TO_GIVE_UP_AT)
         if items:
             yield items
+
+
+def _told(fault: RowFault) -> RowFault:
+    """With its path as far as the names in it are no longer than `LONGEST_NAME`."""
+    return replace(fault, path=tuple(takewhile(lambda part: len(str(part)) <= LONGEST_NAME, fault.path)))

@@ -1,6 +1,8 @@
 """Two server processes on one database, and many clients of both: no double effect, no lost update, no row that a
 walk through the pages repeats or misses."""
 
+import base64
+import hashlib
 import random
 import threading
 from collections import Counter
@@ -118,6 +120,44 @@ def test_no_update_that_names_its_version_is_lost(two: Pair) -> None:
     left = two[0].client.get(path).json()
     assert (left["quantity"], left["version"]) == (10 * CLIENTS, 10 * CLIENTS + 1)
     assert left["attributes"].keys() == {str(number) for number in range(CLIENTS)}
+
+
+def test_changes_of_different_members_are_merged_whoever_comes_first(two: Pair) -> None:
+    """Without a version: whoever loses a race inside the server is merged again into what the other one has left."""
+    box = new_item(two[0])
+    path = f"/items/{box['id']}"
+
+    def patch(client: httpx2.Client, number: int) -> None:
+        for turn in range(5):
+            merged = until_done(client, "PATCH", path, json={"attributes": {f"{number}": {f"{turn}": True}}})
+            assert merged.status_code == 200, merged.text
+
+    by_clients(two, patch)
+    left = two[1].client.get(path).json()
+    every_turn = {f"{turn}": True for turn in range(5)}
+    assert left["attributes"] == {f"{number}": every_turn for number in range(CLIENTS)}
+    assert left["version"] == 1 + 5 * CLIENTS
+
+
+def test_imports_and_sign_ups_under_a_key_happen_once(two: Pair) -> None:
+    lines = b"".join(b'{"name": "imported once", "quantity": %d}\n' % number for number in range(300))
+    digest = base64.b64encode(hashlib.sha256(lines).digest()).decode()
+    import_ = {
+        "Idempotency-Key": "import-1",
+        "Content-Type": "application/x-ndjson",
+        "Content-Digest": f"sha-256=:{digest}:",
+    }
+    eve = {"username": "eve", "email": "eve@example.org", "password": "correct horse"}
+
+    def send(client: httpx2.Client, _: int) -> tuple[bytes, bytes]:
+        imported = until_done(client, "POST", "/items/import", content=lines, headers=import_)
+        del client.headers["Authorization"]
+        signed_up = until_done(client, "POST", "/users", json=eve, headers={"Idempotency-Key": "sign-up-1"})
+        assert (imported.status_code, signed_up.status_code) == (200, 201), (imported.text, signed_up.text)
+        return imported.content, signed_up.content
+
+    assert len(set(by_clients(two, send))) == 1
+    assert two[0].client.get("/items", params={"name": "imported once", "count": "true"}).json()["count"] == 300
 
 
 def test_of_two_who_delete_or_change_the_same_version_one_wins(two: Pair) -> None:

@@ -150,10 +150,12 @@ def _files_of_at_most(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-async def test_where_there_is_no_room_for_a_body_nothing_is_stored(edge: Api) -> None:
+@pytest.mark.parametrize("room", [64 * 1024, 0])  # at 0 to close the file fails as well
+async def test_where_there_is_no_room_for_a_body_nothing_is_stored(edge: Api, room: int) -> None:
     headers = {**await ada(edge), **NDJSON}
-    with _files_of_at_most(64 * 1024):
-        answer = await edge.client.post(IMPORT, content=BOX * 10_000, headers=headers)
+    content = BOX * (10_000 if room else 10)
+    with _files_of_at_most(room):
+        answer = await edge.client.post(IMPORT, content=content, headers=headers)
     assert problem_of(answer) == (507, "storage_full")
     assert await names(edge, headers) == []
 

@@ -1,11 +1,15 @@
 """`POST /items/import`: many new items, all or none, and of what is wrong the line."""
 
+import asyncio
 import base64
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from steward.domain.actors import Actor
+from steward.domain.items import NewItem
+from steward.service_layer.imports import import_items
 
 from tests.support.http import Api, problem_of, serving
 
@@ -55,6 +59,29 @@ async def test_many_items_are_imported_at_once(api: Api) -> None:
 async def test_nothing_is_nothing(api: Api, kind: dict[str, str]) -> None:
     answer = await api.client.post(IMPORT, content=b"", headers=kind)
     assert (answer.status_code, answer.json()) == (200, {"created": 0})
+
+
+async def test_pieces_of_blank_lines_alone_let_others_have_their_turn(edge: Api) -> None:
+    turns = 0
+
+    async def take_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(take_turns())
+    before = after = 0
+
+    def pieces() -> Iterator[list[NewItem]]:
+        nonlocal before, after
+        before = turns
+        yield from [[]] * 100
+        after = turns
+
+    await import_items(edge.database.unit_of_work(), Actor.system(), pieces=pieces)
+    others.cancel()
+    assert after - before >= 99
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,9 @@ async def import_(
     assert actor.user_id is not None
     format = BY_MEDIA_TYPE[request.headers["content-type"].partition(";")[0].strip().lower()]
     file = ItemFile(spool.file, format, actor.user_id, longest_line=settings.max_body_size)
-    await file.check()
     try:
+        async with asyncio.timeout(settings.import_timeout):  # what takes so long to read alone cannot be added in time
+            await file.check()
         async with asyncio.timeout(settings.import_timeout):
             return await execute(import_items, answer=_answer, pieces=file.pieces)
     except TimeoutError:

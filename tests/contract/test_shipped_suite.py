@@ -5,7 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from steward.domain.repositories import AttemptRepository, ItemRepository, SessionRepository, UserRepository
+from steward.domain.repositories import (
+    AttemptRepository,
+    IdempotencyKeyRepository,
+    ItemRepository,
+    SessionRepository,
+    UserRepository,
+)
 from steward.testing.contract import UnitOfWorkContract
 from steward.testing.contract.steps import READS, WRITES
 from steward.testing.promises import TITLES
@@ -94,7 +100,7 @@ def test_an_adapter_that_forgets_to_roll_back_fails(tmp_path: Path) -> None:
 
 
 def test_the_suite_knows_every_method_of_the_repositories() -> None:
-    known = {call.removesuffix(" for update") for call in READS | WRITES}
+    known = {call.partition(" for ")[0] for call in READS | WRITES}
     promised = {
         f"{subject}.{name}"
         for subject, port in (
@@ -102,6 +108,7 @@ def test_the_suite_knows_every_method_of_the_repositories() -> None:
             ("items", ItemRepository),
             ("sessions", SessionRepository),
             ("attempts", AttemptRepository),
+            ("idempotency_keys", IdempotencyKeyRepository),
         )
         for name in vars(port)
         if not name.startswith("_")

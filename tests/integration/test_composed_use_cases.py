@@ -14,7 +14,7 @@ from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
 from steward.domain.errors import Conflict
 from steward.domain.items import Item, ItemId
-from steward.service_layer import items, users
+from steward.service_layer import items, lists, users
 from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_item, given_user
@@ -59,7 +59,7 @@ async def test_a_write_made_from_an_older_read_is_a_conflict(postgres_url: str, 
         uow = database.unit_of_work()
         with pytest.raises(Conflict):
             async with uow:
-                await getattr(items, read)(uow, SYSTEM, **arguments)
+                await getattr(items if read.startswith("get") else lists, read)(uow, SYSTEM, **arguments)
                 await changed_by_another(database, box)
                 await items.update_item(uow, SYSTEM, item_id=box.id, quantity=2)
         stored = await items.get_item(uow, SYSTEM, item_id=box.id)

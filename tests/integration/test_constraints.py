@@ -7,7 +7,15 @@ from sqlalchemy import CheckConstraint, Insert, Table, UniqueConstraint, insert,
 from sqlalchemy.exc import IntegrityError
 from steward.adapters.database.database import Database
 from steward.adapters.database.error_translation import translate
-from steward.adapters.database.tables import attempt_counters, items, metadata, sessions, tokens, users
+from steward.adapters.database.tables import (
+    attempt_counters,
+    idempotency_keys,
+    items,
+    metadata,
+    sessions,
+    tokens,
+    users,
+)
 from steward.domain.errors import (
     EmailTaken,
     InvalidValue,
@@ -17,7 +25,7 @@ from steward.domain.errors import (
 )
 
 from tests.support.given import given_user
-from tests.support.rows import A_COUNTER, A_SESSION, A_TOKEN, A_USER, AN_ITEM
+from tests.support.rows import A_COUNTER, A_KEY, A_SESSION, A_TOKEN, A_USER, AN_ITEM
 
 CHECKED = [
     ("ck_users_username_length", insert(users).values(A_USER | {"username": "ad"}), "username"),
@@ -35,6 +43,12 @@ CHECKED = [
     ("ck_tokens_kind_known", insert(tokens).values(A_TOKEN | {"kind": "magic"}), "kind"),
     ("ck_attempt_counters_key_length", insert(attempt_counters).values(A_COUNTER | {"key": b""}), "key"),
     ("ck_attempt_counters_count_not_negative", insert(attempt_counters).values(A_COUNTER | {"count": -1}), "count"),
+    ("ck_idempotency_keys_key_length", insert(idempotency_keys).values(A_KEY | {"key": b""}), "key"),
+    (
+        "ck_idempotency_keys_fingerprint_length",
+        insert(idempotency_keys).values(A_KEY | {"fingerprint": b"short"}),
+        "fingerprint",
+    ),
 ]
 
 
@@ -103,10 +117,10 @@ async def test_no_column_of_an_item_that_must_be_there_can_be_null(database: Dat
 
 @pytest.mark.parametrize(
     ("table", "row"),
-    [(sessions, A_SESSION), (tokens, A_TOKEN), (attempt_counters, A_COUNTER)],
+    [(sessions, A_SESSION), (tokens, A_TOKEN), (attempt_counters, A_COUNTER), (idempotency_keys, A_KEY)],
     ids=lambda value: getattr(value, "name", ""),
 )
-async def test_no_column_of_a_session_a_token_or_a_counter_that_must_be_there_can_be_null(
+async def test_no_column_of_other_rows_that_must_be_there_can_be_null(
     database: Database, table: Table, row: dict[str, Any]
 ) -> None:
     required = {column.name for column in table.c if not column.nullable and column.name != "id"}

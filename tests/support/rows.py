@@ -34,3 +34,4 @@ A_SESSION: dict[str, Any] = {
 }
 A_TOKEN: dict[str, Any] = {"hash": b"t" * 32, "session_id": 1, "kind": "access", "generation": 1, "expires_at": NOW}
 A_COUNTER: dict[str, Any] = {"key": b"k" * 32, "count": 1, "resets_at": NOW}
+A_KEY: dict[str, Any] = {"key": b"k" * 32, "fingerprint": b"f" * 32, "expires_at": NOW}

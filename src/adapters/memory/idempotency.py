@@ -32,7 +32,9 @@ class MemoryIdempotencyKeys:
     @writes
     async def remember(self, key: RequestKey, answer: bytes, *, at: datetime) -> None:
         state = await self._transaction.write()
-        claimed = state.idempotency_keys[key.hash]
+        claimed = state.idempotency_keys.get(key.hash)
+        if claimed is None:
+            return
         if key.user_id is not None and key.user_id not in state.users:
             raise TokenRevoked
         state.put_key(key.hash, StoredKey(key.user_id, claimed.fingerprint, answer, claimed.expires_at))

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from ...domain.attempts import Counter, CounterKey
+from ...domain.idempotency import KeyHash, RequestKey
 from ...domain.items import Item, NewItem
 from ...domain.sessions import Client, Lifetimes, PresentedToken, Session, TokenHash, TokenPair
 from ...domain.users import MAX_ID, NewUser, User
@@ -101,9 +102,16 @@ async def given_rows(store: Store) -> Rows:
         session = await uow.sessions.add(user.id, Client(), tokens, at=uow.now)
         presented = await uow.sessions.find(tokens.refresh)
         (counter,) = await uow.attempts.count({key_of("counter"): LATER}, at=uow.now)
+        key = request_key(user)
+        await uow.idempotency_keys.claim(key, at=session.created_at, until=session.expires_at)
+        await uow.idempotency_keys.remember(key, b"done", at=session.created_at)
         await uow.commit()
     assert presented is not None
     return Rows(item, user, session, tokens.refresh, presented, counter)
+
+
+def request_key(user: User) -> RequestKey:
+    return RequestKey(KeyHash(key_of("key")), key_of("request"), user.id)
 
 
 READS: dict[str, Call] = {
@@ -122,6 +130,9 @@ READS: dict[str, Call] = {
     "sessions.get": lambda uow, rows: uow.sessions.get(rows.session.id),
     "sessions.list_of": lambda uow, rows: uow.sessions.list_of(rows.user.id, at=rows.session.created_at),
     "attempts.find": lambda uow, rows: uow.attempts.find(rows.counter.key, at=rows.session.created_at),
+    "idempotency_keys.find": lambda uow, rows: uow.idempotency_keys.find(
+        request_key(rows.user), at=rows.session.created_at
+    ),
 }
 WRITES: dict[str, Call] = {
     "users.get for update": lambda uow, rows: uow.users.get(rows.user.id, for_update=True),
@@ -154,4 +165,10 @@ WRITES: dict[str, Call] = {
         {rows.counter.key: rows.counter.resets_at}, at=rows.session.created_at
     ),
     "attempts.take_back": lambda uow, rows: uow.attempts.take_back([rows.counter]),
+    "idempotency_keys.claim": lambda uow, rows: uow.idempotency_keys.claim(
+        request_key(rows.user), at=rows.session.created_at, until=rows.session.expires_at
+    ),
+    "idempotency_keys.remember": lambda uow, rows: uow.idempotency_keys.remember(
+        request_key(rows.user), b"done", at=rows.session.created_at
+    ),
 }

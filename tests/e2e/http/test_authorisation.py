@@ -120,7 +120,9 @@ def test_no_operation_is_missing_from_the_matrix_and_none_is_too_many(edge: Api)
 
 
 def test_the_matrix_asks_for_a_token_where_the_document_does(edge: Api) -> None:
-    documented = {operation["operationId"]: "security" in operation for _, _, operation in edge.document.operations()}
+    documented = {
+        operation["operationId"]: bool(operation["security"]) for _, _, operation in edge.document.operations()
+    }
     assert {row.operation: row.asks_for_token for row in MATRIX if row.operation in documented} == documented
 
 

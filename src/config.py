@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from .config_deadlines import Deadlines
 from .config_values import Hosts, Networks, Origins, Quota
 from .domain.errors import InvalidValue
 from .domain.users import check_email, check_username
@@ -23,10 +24,10 @@ class ConfigurationError(Exception):
         self.faults = faults
 
 
-class Settings(BaseSettings):
+class Settings(Deadlines):
     """From environment variables `STEWARD_…`, then from `.env`. A secret may be given as a file: `…_FILE`.
 
-    Times are in seconds.
+    Times are in seconds; those that bound something stand in `Deadlines`.
     """
 
     model_config = SettingsConfigDict(
@@ -53,25 +54,22 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=128)
     # Connections of each server process; times the processes, no more than PostgreSQL's max_connections.
     pool_size: int = Field(default=16, ge=1, le=500)
-    # How long a request waits for a connection before it is refused with 503.
-    pool_timeout: float = Field(default=2.0, gt=0, allow_inf_nan=False)
-    connect_timeout: float = Field(default=3.0, gt=0, allow_inf_nan=False)
-    statement_timeout: float = Field(default=5.0, gt=0, allow_inf_nan=False)
-    # How long SQLite waits for another process that is writing.
-    busy_timeout: float = Field(default=2.0, ge=0, allow_inf_nan=False)
+    # What stands between here and PostgreSQL: PgBouncer in transaction mode forwards neither prepared statements nor
+    # most settings of a session.
+    database_pooler: Literal["none", "pgbouncer"] = "none"
+    # Of transactions that write, on PostgreSQL. Serializable costs retries; SQLite always is.
+    database_isolation: Literal["read_committed", "serializable"] = "read_committed"
+    # Lets the server start on a PostgreSQL that may lose or destroy what it has acknowledged (fsync, full_page_writes or
+    # synchronous_commit off): for tests.
+    allow_unsafe_durability: bool = False
     # Logs every statement with its parameters: personal data ends up in the log.
     database_echo: bool = False
     # The largest request body, in bytes.
     max_body_size: int = Field(default=1024 * 1024, ge=1024)
     # That of /items/batch: a thousand operations need more than one.
     max_batch_body_size: int = Field(default=4 * 1024 * 1024, ge=1024)
-    # Its transaction has a deadline of its own; on SQLite nobody else writes meanwhile.
-    batch_timeout: float = Field(default=10.0, gt=0, le=1800)
-    # An import is spooled to a file of at most so many bytes; a client that sends nothing for the idle timeout is
-    # refused. Its transaction has a deadline of its own; on SQLite nobody else writes meanwhile.
+    # An import is spooled to a file of at most so many bytes.
     max_import_size: int = Field(default=64 * 1024 * 1024, ge=1024)
-    import_idle_timeout: float = Field(default=30.0, gt=0, allow_inf_nan=False)
-    import_timeout: float = Field(default=60.0, gt=0, le=1800)
     # Refuses, with 428, changes that do not say by If-Match which version was seen (RFC 6585 section 3).
     require_if_match: bool = False
     # How long the answer to a request with an Idempotency-Key is kept for its repetitions: counted from when its
@@ -117,11 +115,13 @@ class Settings(BaseSettings):
     cors_origins: Origins = ()
     # The addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed.
     trusted_proxies: Networks = ()
-    # How long requests that have begun may take after SIGTERM, the drain time included.
-    shutdown_timeout: int = Field(default=10, ge=0)
-    # How long after SIGTERM the server still takes requests: what was sent already is read, and a load balancer that
-    # asks for readiness learns to send no more. Behind one, longer than the interval at which it asks.
-    drain_time: float = Field(default=0.25, ge=0, allow_inf_nan=False)
+    # Of the server's logs, on standard error: `auto` is console on a terminal and JSON elsewhere.
+    log_format: Literal["auto", "console", "json"] = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    # A line for each request.
+    access_log: bool = True
+    # GET /metrics, for everybody who reaches the server: off where that is not only who runs it.
+    metrics: bool = True
     # The first admin, made when the server starts on an empty database; without a password one is made and shown.
     admin_username: str = "admin"
     admin_email: str = "admin@example.org"

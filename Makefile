@@ -13,7 +13,7 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test scale fuzz bench-login bench-pages check format openapi release-openapi lock clean
+.PHONY: help run test serializable scale fuzz faults bench-login bench-pages check format openapi release-openapi lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -25,11 +25,17 @@ run: $(VENV)/run.done ## Start the server on a SQLite file under var/
 test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)
 
+serializable: $(VENV)/dev.done ## Contract and races again, with every transaction on PostgreSQL serializable
+	@STEWARD_TEST_ISOLATION=serializable $(BIN)/python -m pytest -n 2 -k postgres tests/contract/test_contract.py $(wildcard tests/integration/test_racing_*.py)
+
 scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
 	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py tests/e2e/test_item_files_at_scale.py tests/integration/test_migration_of_search_text.py
 
 fuzz: $(VENV)/dev.done ## Send tens of thousands of generated requests, on SQLite and on PostgreSQL
 	@STEWARD_TEST_EXAMPLES=$${STEWARD_TEST_EXAMPLES:-250} $(BIN)/python -m pytest -n 2 -rP tests/e2e/hostile
+
+faults: $(VENV)/dev.done ## Kill, cut and crowd servers and databases, and compare what was acknowledged with what is there
+	@$(BIN)/python -m tests.faults $(CHECKS)
 
 bench-login: $(VENV)/dev.done ## Whether the time of a refused sign-in tells why: fails beyond 10 %
 	@$(BIN)/python benchmarks/login.py

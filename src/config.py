@@ -59,8 +59,8 @@ class Settings(Deadlines):
     database_pooler: Literal["none", "pgbouncer"] = "none"
     # Of transactions that write, on PostgreSQL. Serializable costs retries; SQLite always is.
     database_isolation: Literal["read_committed", "serializable"] = "read_committed"
-    # Lets the server start on a PostgreSQL that may lose or destroy what it has acknowledged (fsync, full_page_writes or
-    # synchronous_commit off): for tests.
+    # Lets the server start on a PostgreSQL that may lose or destroy what it has acknowledged, because fsync,
+    # full_page_writes or synchronous_commit is off: for tests.
     allow_unsafe_durability: bool = False
     # Logs every statement with its parameters: personal data ends up in the log.
     database_echo: bool = False
@@ -199,6 +199,10 @@ class Settings(Deadlines):
             raise ValueError("must begin with sqlite+aiosqlite: or postgresql+asyncpg:")
         if url.get_backend_name() == "sqlite":
             refuse_options(url)
+        else:
+            from .adapters.database.postgres import check_url
+
+            check_url(url)
         if "sslmode" in url.query:
             raise ValueError("asyncpg calls it ssl=, not sslmode=")
         password: SecretStr | None = info.data.get("database_password")
@@ -215,7 +219,8 @@ class Settings(Deadlines):
         """Without its password."""
         from sqlalchemy import make_url
 
-        return make_url(self.database_url).render_as_string(hide_password=True)
+        shown, mark, options = make_url(self.database_url).render_as_string(hide_password=True).partition("?")
+        return shown + mark + options.replace("%3A", ":")  # of several hosts, each with its port
 
     def first_admin_password(self) -> str | None:
         return None if self.admin_password is None else self.admin_password.get_secret_value()

@@ -85,8 +85,12 @@ class Postgres:
             await schema.upgrade(database)
 
     async def create(self, *, empty: bool = False) -> str:
+        """With `STEWARD_TEST_ISOLATION` (`serializable`), every transaction in it has that isolation."""
         name = f"{self.prefix}_{next(self._numbers)}"
         await execute(self.admin_url, f"CREATE DATABASE {name} TEMPLATE {'template0' if empty else self.template}")
+        if isolation := os.environ.get("STEWARD_TEST_ISOLATION"):
+            # All that our transactions leave to the server; so that servers of the tests, and processes, need no word.
+            await execute(self.admin_url, f"ALTER DATABASE {name} SET default_transaction_isolation = '{isolation}'")
         return self.url(name)
 
     async def drop(self, url: str) -> None:

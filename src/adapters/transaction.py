@@ -25,6 +25,11 @@ class Transaction(Protocol):
         """Roll back what is not committed and let go of the connection. Never raises an `Exception`."""
         ...
 
+    def abort(self) -> None:
+        """Called while one of the others is under way, at the last moment of a deadline: let it fail at once, with
+        `OutcomeUnknown` if it is `commit`. Does nothing where it cannot be stuck. Never raises."""
+        ...
+
     async def savepoint(self) -> None:
         """Set one more; they end in the reverse order, each by one of the next two."""
         ...

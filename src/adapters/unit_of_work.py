@@ -27,6 +27,7 @@ from ..domain.errors import (
     UnitOfWorkError,
     VersionMismatch,
 )
+from ..service_layer import deadline
 from . import open_blocks
 from .blocks import Block, Blocks, Kind
 from .completion import run_to_completion
@@ -140,7 +141,7 @@ class BlockUnitOfWork:
                 # Not before: who has waited for the writer's turn is later than those who had it.
                 self._now = self._held_time or self._clock()
             except BaseException:
-                await run_to_completion(self._transaction.end())
+                await run_to_completion(self._transaction.end(), abandon=self._transaction.abort)
                 raise
 
     # Committing
@@ -159,8 +160,9 @@ class BlockUnitOfWork:
         block.committed = True
 
     async def _commit_outermost(self, block: Block) -> None:
+        deadline.extend_to_last_moment()
         try:
-            await run_to_completion(self._commit_and_end(block))
+            await run_to_completion(self._commit_and_end(block), abandon=self._transaction.abort)
         except BaseException as error:
             if not block.committed:
                 self._blocks.doom = error
@@ -201,7 +203,7 @@ class BlockUnitOfWork:
         """End the transaction, and say whether it was committed."""
         try:
             if self._one_task.occupant is not None or not block.committed:
-                await run_to_completion(self._end_alone())
+                await run_to_completion(self._end_alone(), abandon=self._transaction.abort)
         finally:
             self._now = None
         return block.committed
@@ -254,7 +256,7 @@ class BlockUnitOfWork:
     async def _unbroken(self, step: Coroutine[Any, Any, Result]) -> Result:
         """A step between blocks that is never torn: if it fails, or is cancelled, the transaction is lost."""
         try:
-            return await run_to_completion(step)
+            return await run_to_completion(step, abandon=self._transaction.abort)
         except BaseException as error:
             self._blocks.doom = self._blocks.doom or error
             raise

@@ -18,25 +18,15 @@ from typing import Any
 import uvicorn
 
 from ..config import ConfigurationError, Settings
+from .http.client_timeouts import ClientTimeouts
 from .http.protocol import ProblemProtocol
-from .http.request_id import RequestIdFilter
+from .logs import logging_of
 
 log = logging.getLogger("steward.server")
 
 BACKLOG = 2048  # connections that wait to be accepted
-CLEAN_UP_TIME = 5.0  # seconds for cancelled requests to roll back
+CLEAN_UP_TIME = 5.0  # seconds for cancelled requests to roll back, and again for the pool to be closed
 GRACEFUL, CUT_OFF = 0, 1  # exit codes
-
-_LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s [%(request_id)s]: %(message)s"}},
-    "filters": {"request_id": {"()": RequestIdFilter}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["request_id"]}},
-    "root": {"level": "INFO", "handlers": ["stderr"]},
-    # What they tell of an ordinary start and stop is told by the command itself.
-    "loggers": {"uvicorn": {"level": "WARNING"}, "alembic": {"level": "WARNING"}},
-}
 
 
 def listening_socket(settings: Settings) -> socket.socket:
@@ -83,7 +73,7 @@ class ServerConfig(uvicorn.Config):
             ws="none",
             interface="asgi3",
             lifespan="on",
-            log_config=_LOGGING,
+            log_config=logging_of(settings),
             access_log=False,
             server_header=False,
             # None by default: uvicorn's own default lets any process on this machine speak for another address.
@@ -92,7 +82,14 @@ class ServerConfig(uvicorn.Config):
             backlog=BACKLOG,
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )
+        self.has_metrics = settings.metrics
         self.drain_time = min(settings.drain_time, settings.shutdown_timeout)
+        self.client_timeouts = ClientTimeouts.of(settings)
+
+    def configure_logging(self) -> None:
+        """Also called in each worker process."""
+        super().configure_logging()
+        logging.captureWarnings(True)
 
 
 class Server(uvicorn.Server):
@@ -156,9 +153,10 @@ class Server(uvicorn.Server):
         if not await self._answered_by(deadline):
             await self._cut_off()
         # After the last request: its rollback needs the pool that the lifespan closes.
-        await self.lifespan.shutdown()
-        if self.exit_code == CUT_OFF:
-            # A thread that still hashes for a request that was cut off would hold the process up at its exit.
+        is_closed = await self._lifespan_has_ended()
+        if self.exit_code == CUT_OFF or not is_closed:
+            # A thread that still hashes for a request that was cut off would hold the process up at its exit, and so
+            # would a connection to a database that does not answer.
             logging.shutdown()
             os._exit(self.exit_code)
 
@@ -169,12 +167,21 @@ class Server(uvicorn.Server):
             await asyncio.sleep(0.02)
         return True
 
+    async def _lifespan_has_ended(self) -> bool:
+        try:
+            async with asyncio.timeout(CLEAN_UP_TIME):
+                await self.lifespan.shutdown()
+        except TimeoutError:
+            log.warning("The database did not answer in %g s: its connections were left as they were", CLEAN_UP_TIME)
+            return False
+        return True
+
     async def _cut_off(self) -> None:
         self.exit_code = CUT_OFF
         tasks = set(self.server_state.tasks)
         log.error(
             "%d requests were cut off: they took longer than the %s s of STEWARD_SHUTDOWN_TIMEOUT",
-            len(tasks),
+            len(tasks) or len(self.server_state.connections),  # or answers that are not taken
             self.config.timeout_graceful_shutdown,
         )
         for task in tasks:

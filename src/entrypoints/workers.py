@@ -3,8 +3,10 @@
 Each is a `Server` and ends like one; the supervisor ends after all of them have.
 """
 
+import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import threading
@@ -14,6 +16,9 @@ from types import FrameType
 from uvicorn.supervisors import multiprocess
 
 from .server import CUT_OFF, GRACEFUL, Server, ServerConfig
+from .shared_figures import VARIABLE, make_directory
+
+log = logging.getLogger("steward.server")
 
 START_LIMIT = 60.0  # seconds for a worker process to start
 
@@ -32,16 +37,19 @@ class Worker(multiprocess.Process):
         # otherwise be their second signal.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._server = Server(self.config, signals=(signal.SIGTERM,))
-        threading.Thread(target=_end_with_the_supervisor, daemon=True).start()
+        figures = os.environ[VARIABLE] if self.config.has_metrics else None
+        threading.Thread(target=_end_with_the_supervisor, args=(figures,), daemon=True).start()
         super().target(sockets)
         raise SystemExit(self.server.exit_code)
 
 
-def _end_with_the_supervisor() -> None:
+def _end_with_the_supervisor(figures: str | None) -> None:
     """A worker whose supervisor was killed would go on for ever, and keep the port."""
     supervisor = multiprocessing.parent_process()
     assert supervisor is not None
     supervisor.join()
+    if figures is not None:
+        shutil.rmtree(figures, ignore_errors=True)  # it could not do that any more
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -57,6 +65,13 @@ class Supervisor(multiprocess.Multiprocess):
     ) -> None:
         super().__init__(config, [listener])
         self._on_started = on_started
+        self._figures = make_directory() if config.has_metrics else None
+
+    def run(self) -> None:
+        try:
+            super().run()
+        finally:
+            self._forget_figures()
 
     @property
     def exit_code(self) -> int:
@@ -66,6 +81,25 @@ class Supervisor(multiprocess.Multiprocess):
         super().init_processes()
         if all(process.wait_until_ready(START_LIMIT) for process in self.processes):
             self._on_started()
+
+    def keep_subprocess_alive(self) -> None:
+        before = list(self.processes)
+        super().keep_subprocess_alive()
+        for gone in set(before) - set(self.processes):
+            log.warning("Server process %s has ended (%s), and another one was started", gone.pid, gone.exitcode)
+        self._forget_the_dead()
+
+    def _forget_the_dead(self) -> None:
+        """What they were doing they do no more; what they have counted stays."""
+        if self._figures is not None:
+            alive = {str(process.pid) for process in self.processes}
+            for file in self._figures.glob("gauge_live*.db"):
+                if file.stem.rpartition("_")[2] not in alive:
+                    file.unlink(missing_ok=True)
+
+    def _forget_figures(self) -> None:
+        if self._figures is not None:
+            shutil.rmtree(self._figures, ignore_errors=True)
 
     def terminate_all(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -77,5 +111,6 @@ class Supervisor(multiprocess.Multiprocess):
     def _kill_all(self, number: int, frame: FrameType | None) -> None:
         for process in self.processes:
             process.process.kill()
+        self._forget_figures()
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)

@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
 from ..domain.actors import Actor
-from ..domain.errors import Conflict
+from ..domain.errors import Conflict, OutcomeUnknown
+from . import deadline
+from .tally import current_tally
 from .unit_of_work import UnitOfWork
 
 P = ParamSpec("P")
@@ -17,7 +19,7 @@ UseCase = Callable[Concatenate[UnitOfWork, Actor, P], Awaitable[Result]]
 ATTEMPTS = 12
 FIRST_PAUSE = 0.005  # seconds
 LONGEST_PAUSE = 0.25  # seconds
-LONGEST_TIME = 5.0  # seconds, after which no further attempt is begun
+LONGEST_TIME = 5.0  # seconds, after which no further attempt is begun where nobody has set a deadline
 
 
 async def run(
@@ -29,15 +31,16 @@ async def run(
 ) -> Result:
     """Call `use_case(uow, actor, …)`, and on `Conflict` call it again on a fresh transaction.
 
-    At most `ATTEMPTS` calls, none begun after `LONGEST_TIME` (a SQLite file that another process has locked takes its
-    own time to say so), with the same arguments and the same `uow.now`; the pauses between them are drawn evenly from
-    0 to an exponentially growing bound ("full jitter", Brooker, "Exponential Backoff And Jitter", 2015). The last
-    `Conflict` is raised, and so is one that arrives together with a cancellation: whoever set the deadline waits for
-    its end, not for another attempt. If `uow` is open already, only its outermost caller can begin again, so this
-    just calls.
+    At most `ATTEMPTS` calls, none begun when less than a statement's time is left before the deadline (`within`), or
+    after `LONGEST_TIME` without one, with the same arguments and the same `uow.now`; the pauses between them are drawn
+    evenly from 0 to an exponentially growing bound ("full jitter", Brooker, "Exponential Backoff And Jitter", 2015).
+    The last `Conflict` is raised, and so is one that arrives together with a cancellation: whoever cancelled waits for
+    the end, not for another attempt. A COMMIT of which nobody knows whether it was done is never done again. If `uow`
+    is open already, only its outermost caller can begin again, so this just calls.
     """
     if uow.is_open:
         return await use_case(uow, actor, *args, **kwargs)
+    tally = current_tally()
     give_up_at = asyncio.get_running_loop().time() + LONGEST_TIME
     with uow.hold_time():
         for attempt in range(ATTEMPTS):
@@ -46,11 +49,21 @@ async def run(
                 await asyncio.sleep(random.uniform(0, bound))  # noqa: S311 - jitter keeps no secret
             try:
                 return await use_case(uow, actor, *args, **kwargs)
+            except OutcomeUnknown:
+                if tally is not None:
+                    tally.unknown_outcomes += 1
+                raise
             except Conflict:
-                late = asyncio.get_running_loop().time() >= give_up_at
-                if late or attempt == ATTEMPTS - 1 or is_cancelled():
+                if attempt == ATTEMPTS - 1 or is_cancelled() or _is_late(give_up_at):
                     raise
+                if tally is not None:
+                    tally.retries += 1
     raise AssertionError("unreachable")
+
+
+def _is_late(give_up_at: float) -> bool:
+    in_time = deadline.allows_another_attempt()
+    return asyncio.get_running_loop().time() >= give_up_at if in_time is None else not in_time
 
 
 def is_cancelled() -> bool:

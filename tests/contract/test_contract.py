@@ -1,5 +1,6 @@
 """Every form of the unit of work is held to the suite that we ship."""
 
+import os
 from collections.abc import Callable
 
 import pytest
@@ -21,6 +22,10 @@ class TestUnitOfWork(UnitOfWorkContract):
     @pytest.fixture
     def readers_wait(self, form: str) -> bool:
         return form == "sqlite-memory"
+
+    @pytest.fixture
+    def serializable(self, form: str) -> bool:
+        return form == "postgres" and os.environ.get("STEWARD_TEST_ISOLATION") == "serializable"
 
     @pytest.fixture
     def lose_next_commit(self, store: MemoryDatabase | Database, monkeypatch: pytest.MonkeyPatch) -> LoseCommit:

@@ -21,13 +21,18 @@ def _new_file(tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path / 'new' / 'steward.db'}"
 
 
+def _unexpected(errors: list[str]) -> list[str]:
+    """The tests' PostgreSQL runs without fsync, which is told once."""
+    return [line for line in errors if "What is acknowledged may be lost" not in line]
+
+
 def test_it_tells_where_it_and_its_documentation_are(server_url: str) -> None:
     with StewardServer(server_url) as server:
         assert server.output[0].endswith(f" is at {server.url}")
         assert server.output[1].endswith(f" is at {server.url}/docs")
         assert server.client.get("/livez").status_code == 200
         assert server.client.get("/docs").status_code == 200
-    assert server.errors == []
+    assert _unexpected(server.errors) == []
 
 
 def test_a_new_sqlite_file_gets_schema_and_an_admin_whose_password_is_shown_once(tmp_path: Path) -> None:
@@ -76,10 +81,10 @@ async def test_there_is_no_first_admin_where_there_are_users(server_url: str) ->
 
 async def test_another_database_is_migrated_only_when_asked_to(postgres: Postgres) -> None:
     empty = await postgres.create(empty=True)
-    refused = steward("serve", "--port", "0", database_url=empty, secret_key=SECRET)
+    refused = steward("serve", "--port", "0", database_url=empty, secret_key=SECRET, allow_unsafe_durability=True)
     assert refused.returncode == 1
     assert "steward db upgrade" in refused.stderr
-    assert refused.stderr.count("\n") == 1
+    assert refused.stderr.count("Error: ") == 1
     with StewardServer(empty, "--migrate") as server:
         assert server.client.get("/readyz").status_code == 200
     await postgres.drop(empty)
@@ -134,7 +139,7 @@ def test_several_workers_serve_one_database_and_make_one_admin(server_url: str) 
         assert len(server.client.get("/users").json()["data"]) == 1
         assert len([line for line in server.output if "first admin" in line]) == 1
         assert server.stop() == 0
-    assert server.errors == []
+    assert _unexpected(server.errors) == []
 
 
 def test_a_sqlite_file_gets_a_secret_that_its_owner_alone_can_read(tmp_path: Path) -> None:

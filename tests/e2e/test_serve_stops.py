@@ -53,6 +53,11 @@ async def _add_somebody(url: str) -> None:
         await users.register_user(database.unit_of_work(), Actor.system(), username="eve", email="eve@example.org")
 
 
+def _unexpected(server: StewardServer) -> list[str]:
+    """The tests' PostgreSQL runs without fsync, which is told once."""
+    return [line for line in server.errors if "What is acknowledged may be lost" not in line]
+
+
 def _wait_until_it_drains(server: StewardServer) -> None:
     """It answers that it takes no more, or takes no more."""
     for _ in range(600):
@@ -70,7 +75,7 @@ def test_a_graceful_stop_is_exit_code_0_without_a_word(how: signal.Signals, sqli
     with StewardServer(sqlite_url) as server:
         assert server.client.get("/livez").status_code == 200
         assert server.stop(how) == 0
-    assert server.errors == []
+    assert _unexpected(server) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -84,7 +89,7 @@ def test_what_was_sent_before_the_signal_is_answered(workers: int, server_url: s
             server.process.send_signal(signal.SIGTERM)
             assert _answer(connection).status == 201
         assert server.wait() == 0
-    assert server.errors == []
+    assert _unexpected(server) == []
 
 
 async def test_a_request_under_way_is_answered_and_the_client_told_to_leave(server_url: str) -> None:
@@ -98,7 +103,7 @@ async def test_a_request_under_way_is_answered_and_the_client_told_to_leave(serv
             assert answer.status == 201
             assert answer.getheader("connection") == "close"
         assert server.wait() == 0
-    assert server.errors == []
+    assert _unexpected(server) == []
 
 
 def test_while_it_drains_it_answers_and_says_that_it_is_not_ready(sqlite_url: str) -> None:
@@ -136,11 +141,14 @@ async def test_a_second_signal_ends_it_at_once(workers: int, sqlite_url: str) ->
         assert server.stop() == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-async def test_every_acknowledged_write_under_load_is_there_afterwards(how: signal.Signals, server_url: str) -> None:
+async def test_every_acknowledged_write_under_load_is_there_afterwards(
+    how: signal.Signals, workers: int, server_url: str
+) -> None:
     """T11.1 and T11.2 of the pitfalls."""
     async with Database(server_url) as database:
-        with StewardServer(server_url) as server:
+        with StewardServer(server_url, "--workers", str(workers)) as server:
             server.sign_in()
             acknowledged: list[int] = []
             enough = threading.Event()

@@ -82,7 +82,9 @@ async def test_a_statement_whose_turn_has_not_come_is_stopped_too(tmp_path: Path
 
 async def test_a_connection_that_was_stopped_can_still_be_closed(tmp_path: Path) -> None:
     """Whoever is cancelled while SQLAlchemy drops a connection stops it first and closes it then."""
-    connection = await sqlite.connector(str(tmp_path / "notes.db"), read_only=False, busy_timeout=1)()
+    connection = await sqlite.connector(
+        str(tmp_path / "notes.db"), read_only=False, busy_timeout=1, statement_timeout=60
+    )()
 
     connection.stop()
     async with asyncio.timeout(10):

@@ -85,8 +85,8 @@ class LosingProxy:
             with contextlib.suppress(OSError):
                 await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            for end in (writer, target_writer):  # before anything is awaited: there it may be cancelled once more
+                end.close()
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            for end in (writer, target_writer):
-                end.close()

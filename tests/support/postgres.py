@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -24,9 +26,16 @@ class NoPostgres(Exception):
 
 
 class PostgresServer:
-    """`durable` keeps fsync on, which only tests that kill something need. Close it with `stop`."""
+    """`durable` keeps fsync on, which only tests that kill something need; `primary` is the server that this one is to
+    be a streaming standby of. Close it with `stop`."""
 
-    def __init__(self, *, durable: bool = False, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        durable: bool = False,
+        settings: dict[str, str] | None = None,
+        primary: "PostgresServer | None" = None,
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="steward-postgres-"))
         self.port = _free_port()
         self._settings = {"max_connections": "200", **({} if durable else _FAST), **(settings or {})}
@@ -37,14 +46,18 @@ class PostgresServer:
             if self._user is not None:
                 os.chown(self.directory, self._user.pw_uid, self._user.pw_gid)
                 self.directory.chmod(0o700)
-            self._run(
-                "initdb",
-                "--no-sync",
-                "--username=postgres",
-                "--auth=trust",
-                "--encoding=UTF8",
-                *_locale(self.binaries),
-            )
+            if primary is None:
+                self._run(
+                    "initdb",
+                    "--no-sync",
+                    "--username=postgres",
+                    "--auth=trust",
+                    "--encoding=UTF8",
+                    *_locale(self.binaries),
+                )
+            else:
+                address = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
+                self._run("pg_basebackup", *address, "-R", "--checkpoint=fast", "--no-sync")
             self.start()
         except BaseException:
             self.stop()
@@ -58,6 +71,24 @@ class PostgresServer:
         return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
+        """Returns when it takes connections."""
+        self._launch()
+        deadline = time.monotonic() + _START_LIMIT
+        while not self._accepts():
+            assert self._process is not None
+            if self._process.poll() is not None and self._is_still_in_use() and time.monotonic() < deadline:
+                time.sleep(0.1)
+                self._launch()
+            elif self._process.poll() is not None or time.monotonic() > deadline:
+                raise NoPostgres(f"PostgreSQL did not start:\n{(self.directory / 'log').read_text()}")
+            time.sleep(0.02)
+
+    def _is_still_in_use(self) -> bool:
+        """Whether processes of one that was killed have not yet noticed."""
+        last_lines = (self.directory / "log").read_text().splitlines()[-2:]  # the fault, and a hint
+        return any("still in use" in line for line in last_lines)
+
+    def _launch(self) -> None:
         log = (self.directory / "log").open("ab")
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
         self._process = subprocess.Popen(
@@ -78,11 +109,6 @@ class PostgresServer:
             preexec_fn=self._as_child,  # noqa: PLW1509 - no threads yet
         )
         log.close()
-        deadline = time.monotonic() + _START_LIMIT
-        while not self._accepts():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise NoPostgres(f"PostgreSQL did not start:\n{(self.directory / 'log').read_text()}")
-            time.sleep(0.02)
 
     def stop(self, *, how: signal.Signals = signal.SIGINT, keep: bool = False) -> None:
         """SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one, SIGKILL a crash."""
@@ -93,11 +119,34 @@ class PostgresServer:
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)
 
+    def promote(self) -> None:
+        """A standby becomes a primary."""
+        self._run("pg_ctl", "promote", "-w")
+
+    @contextmanager
+    def starting_up(self) -> Iterator[None]:
+        """A server that has been stopped refuses every connection meanwhile, as one does that recovers (57P03)."""
+        recovery = self.data / "standby.signal"  # there is nothing to recover from, so it does not end
+        recovery.touch()
+        settings, self._settings = self._settings, {**self._settings, "hot_standby": "off"}
+        try:
+            self._launch()
+            while not self._listens():
+                time.sleep(0.02)
+            yield
+        finally:
+            self.stop(keep=True)
+            self._settings = settings
+            recovery.unlink()
+
     def _accepts(self) -> bool:
         tool = self.binaries / "pg_isready"
         if tool.exists():
             command = [str(tool), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
             return subprocess.run(command, check=False).returncode == 0
+        return self._listens()
+
+    def _listens(self) -> bool:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return True

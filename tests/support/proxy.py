@@ -7,13 +7,20 @@ from contextlib import asynccontextmanager
 
 
 class Proxy:
-    """While `flowing` is not set, what either side sends waits; connections are accepted all the same."""
+    """While `flowing` is not set, what either side sends waits; connections are accepted all the same.
+
+    While `is_swallowing`, what either side sends is lost, and with it its connection: nothing is passed on there ever
+    again, as by a firewall that has forgotten it. That one side has left it is passed on afterwards, as the kernel's
+    keepalive would find out.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.is_swallowing = False
         self.port = 0
+        self._transports: list[asyncio.WriteTransport] = []
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Proxy"]:
@@ -24,17 +31,31 @@ class Proxy:
         finally:
             self.flowing.set()
             server.close()
+            for transport in self._transports:
+                transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        target_reader, target_writer = await asyncio.open_connection(*self._target)
-        await asyncio.gather(self._pass(reader, target_writer), self._pass(target_reader, writer))
+        try:
+            target_reader, target_writer = await asyncio.open_connection(*self._target)
+        except OSError:  # its target is not there
+            writer.transport.abort()
+            return
+        self._transports += [writer.transport, target_writer.transport]
+        lost = asyncio.Event()
+        await asyncio.gather(self._pass(reader, target_writer, lost), self._pass(target_reader, writer, lost))
 
-    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
                 await self.flowing.wait()
-                sink.write(data)
-                await sink.drain()
+                if self.is_swallowing:
+                    lost.set()
+                if not lost.is_set():
+                    sink.write(data)
+                    await sink.drain()
+            await self.flowing.wait()
+        while self.is_swallowing:  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.05)
         with contextlib.suppress(OSError):
             sink.close()
             await sink.wait_closed()

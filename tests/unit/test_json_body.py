@@ -51,7 +51,7 @@ async def read(
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
     request = JsonRequest({"type": "http", "method": method, "headers": raw}, receive)
     try:
-        await request.read(limit)
+        await request.read(limit, timeout=60)
         request.parse()
     except HttpProblem as problem:
         return problem.code

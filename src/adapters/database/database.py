@@ -1,6 +1,6 @@
 """A database: its engines, its plain sessions and its units of work."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
 from typing import Self
 
@@ -11,6 +11,7 @@ from ...domain.errors import DatabaseUnavailable
 from ..clock import system_clock
 from ..completion import run_to_completion
 from ..transaction import Mode
+from .admission import Admission
 from .engines import PoolSettings, create_engines
 from .plain_session import OneTaskSession, ReaderSession, session_block
 from .session_door import session_door
@@ -58,7 +59,7 @@ class Database:
     @session_door
     async def session(self) -> AsyncGenerator[AsyncSession, None]:
         """A session that may write; see `session_block` for what it promises."""
-        async with session_block(self._session(Mode.WRITING), self) as session:
+        async with session_block(self._session(Mode.WRITING), self, self.admission(Mode.WRITING)) as session:
             yield session
 
     @session_door
@@ -68,7 +69,7 @@ class Database:
         Each statement sees its own snapshot. A write raises `ReadOnly`, and that from the database, not from a
         reading of the SQL.
         """
-        async with session_block(self._session(Mode.READING), self) as session:
+        async with session_block(self._session(Mode.READING), self, self.admission(Mode.READING)) as session:
             yield session
 
     def engine(self, mode: Mode) -> AsyncEngine:
@@ -76,6 +77,25 @@ class Database:
         if self._is_closed:
             raise DatabaseUnavailable("The database has been closed")
         return self.engines.by_mode[mode]
+
+    def admission(self, mode: Mode) -> Admission:
+        """Whoever uses a pool has entered here before."""
+        return self.engines.admissions[mode]
+
+    @property
+    def admissions(self) -> Mapping[str, Admission]:
+        """By the name of the pool: `connections` on PostgreSQL, `writer` and `readers` on a SQLite file, `connection`
+        in memory."""
+        return {admission.name: admission for admission in self.engines.admissions.values()}
+
+    async def ping(self, *, timeout: float = 2.0) -> None:
+        """Ask the database, by a connection outside the pools; one in memory is always there.
+
+        Raises a `StorageError`, `DeadlineExceeded` after `timeout` seconds among them.
+        """
+        self.engine(Mode.READING)
+        if self.engines.probe is not None:
+            await self.engines.probe.ask(timeout)
 
     def _session(self, mode: Mode) -> OneTaskSession:
         make = OneTaskSession if mode is Mode.WRITING else ReaderSession

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import time
 import uuid
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -11,14 +10,17 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from ...domain.errors import DatabaseUnavailable, ReadOnly
 from ..transaction import Mode
 from . import postgres, sqlite
+from .admission import Admission
 from .failed_statements import remember_failed_statements
+from .lost_connections import check_at_checkout, drop_if_lost
+from .probe import Probe
+from .sqlite_file import DatabaseFile
 
 _BEGIN = "steward_begin"
 _READS_ONLY = {"steward_reads_only": True}
@@ -26,17 +28,22 @@ _READS_ONLY = {"steward_reads_only": True}
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """Times in seconds. `size` is the number of connections, of readers on a SQLite file (it has one writer).
+    """Times in seconds. `size` is the number of connections, of readers on a SQLite file (it has one writer); so many
+    units of work as `queue` says wait for each kind of them.
 
-    A PostgreSQL connection that has idled for `ping` is asked whether it is still there before it is used.
+    A PostgreSQL connection that has idled for `ping` is asked whether it is still there before it is used. `pooler` is
+    `none` or `pgbouncer`; `isolation` is that of PostgreSQL's writing transactions, `read_committed` or `serializable`.
     """
 
     size: int = 16
     wait: float = 2.0
+    queue: int = 128
     connect: float = 3.0
     statement: float = 5.0
     busy: float = 2.0
     ping: float = 2.0
+    pooler: str = "none"
+    isolation: str = "read_committed"
 
 
 @dataclass(slots=True)
@@ -44,8 +51,11 @@ class Engines:
     """`anchor` keeps a database in memory alive while its only pooled connection is replaced."""
 
     by_mode: dict[Mode, AsyncEngine]
+    admissions: dict[Mode, Admission]
     pools: tuple[AsyncEngine, ...]
     closing_apart: postgres.ClosingApart
+    probe: Probe | None = None
+    file: DatabaseFile | None = None
     anchor: sqlite3.Connection | None = None
 
     async def close(self) -> None:
@@ -56,6 +66,8 @@ class Engines:
             steps.push_async_callback(self.closing_apart.wait)
             for engine in reversed(self.pools):
                 steps.push_async_callback(engine.dispose)
+            if self.probe is not None:
+                steps.push_async_callback(self.probe.close)
 
 
 def create_engines(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
@@ -70,23 +82,33 @@ def create_engines(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
 
 
 def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+    postgres.check_url(url)
     closing_apart = postgres.ClosingApart()
     arguments = postgres.connect_arguments(
-        closing_apart, connect_timeout=pool.connect, statement_timeout=pool.statement
+        closing_apart, connect_timeout=pool.connect, statement_timeout=pool.statement, pooler=pool.pooler
     )
     engine = _create(url, arguments, size=pool.size, wait=pool.wait, echo=echo)
-    _ping_after_idling(engine.sync_engine, pool.ping)
+    check_at_checkout(engine.sync_engine, after=pool.ping, timeout=pool.connect)
+    asking = _create(url, arguments, size=1, wait=pool.wait, echo=echo)
+    check_at_checkout(asking.sync_engine, after=0, timeout=pool.connect)
+    read_only = {"postgresql_readonly": True, **_READS_ONLY}
     return Engines(
         {
-            Mode.WRITING: engine,
-            # Without BEGIN and COMMIT a read is one round trip instead of three.
-            Mode.READING: engine.execution_options(isolation_level="AUTOCOMMIT", **_READS_ONLY),
-            Mode.SNAPSHOT: engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True, **_READS_ONLY
-            ),
+            # Read committed is what PostgreSQL does unless it was told otherwise, and stricter breaks no promise.
+            Mode.WRITING: engine.execution_options(isolation_level="SERIALIZABLE")
+            if pool.isolation == "serializable"
+            else engine,
+            # Without BEGIN and COMMIT a read is one round trip instead of three. Through PgBouncer nothing but BEGIN
+            # brings the timeout, and the word that this is not to write.
+            Mode.READING: engine.execution_options(isolation_level="AUTOCOMMIT", **_READS_ONLY)
+            if pool.pooler == "none"
+            else engine.execution_options(isolation_level="READ COMMITTED", **read_only),
+            Mode.SNAPSHOT: engine.execution_options(isolation_level="REPEATABLE READ", **read_only),
         },
+        dict.fromkeys(Mode, _admission("connections", pool.size, pool)),
         (engine,),
         closing_apart,
+        probe=Probe(asking.execution_options(isolation_level="AUTOCOMMIT")),
     )
 
 
@@ -96,14 +118,19 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DatabaseUnavailable(f"The folder of the database file cannot be made: {error.strerror}") from error
+    file = DatabaseFile(url.database, busy_timeout=pool.busy)
     # A pool of one is the queue of the writers: waiting there is fair and can be cancelled, and is three times as
     # fast as waiting in SQLite's busy handler, which sleeps.
-    writer = _create(url, _sqlite_arguments(url.database, pool), size=1, wait=pool.wait, echo=echo)
-    reader = _create(
-        url, _sqlite_arguments(url.database, pool, read_only=True), size=pool.size, wait=pool.wait, echo=echo
-    )
+    writer = _create(url, _sqlite_arguments(file, pool), size=1, wait=pool.wait, echo=echo)
+    reading = _sqlite_arguments(file, pool, read_only=True)
+    reader = _create(url, reading, size=pool.size, wait=pool.wait, echo=echo)
     _begin_by_hand(writer.sync_engine)
     _begin_by_hand(reader.sync_engine)
+    event.listen(writer.sync_engine, "handle_error", _drop_if_read_only)
+    asking = _create(url, reading, size=1, wait=pool.wait, echo=echo)
+    for engine in (writer, reader, asking):
+        event.listen(engine.sync_engine, "checkout", lambda *_: file.refuse_if_moved())
+    readers = _admission("readers", pool.size, pool)
     return Engines(
         {
             # Begin as a writer at once: a transaction that reads first and writes later fails with SQLITE_BUSY
@@ -112,8 +139,11 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
             Mode.READING: reader.execution_options(**_READS_ONLY),
             Mode.SNAPSHOT: reader.execution_options(**{_BEGIN: ("BEGIN",)}, **_READS_ONLY),
         },
+        {Mode.WRITING: _admission("writer", 1, pool), Mode.READING: readers, Mode.SNAPSHOT: readers},
         (writer, reader),
         postgres.ClosingApart(),
+        probe=Probe(asking),
+        file=file,
     )
 
 
@@ -130,14 +160,20 @@ def _sqlite_memory(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
             Mode.READING: engine.execution_options(**{_BEGIN: (read_only,)}, **_READS_ONLY),
             Mode.SNAPSHOT: engine.execution_options(**{_BEGIN: (read_only, "BEGIN")}, **_READS_ONLY),
         },
+        dict.fromkeys(Mode, _admission("connection", 1, pool)),
         (engine,),
         postgres.ClosingApart(),
         anchor=sqlite3.connect(name, uri=True, check_same_thread=False),
     )
 
 
-def _sqlite_arguments(database: str, pool: PoolSettings, *, read_only: bool = False) -> dict[str, Any]:
-    return {"async_creator_fn": sqlite.connector(database, read_only=read_only, busy_timeout=pool.busy)}
+def _sqlite_arguments(database: str | DatabaseFile, pool: PoolSettings, *, read_only: bool = False) -> dict[str, Any]:
+    connect = sqlite.connector(database, read_only=read_only, busy_timeout=pool.busy, statement_timeout=pool.statement)
+    return {"async_creator_fn": connect}
+
+
+def _admission(name: str, size: int, pool: PoolSettings) -> Admission:
+    return Admission(name, size, most_waiting=pool.queue, longest_wait=pool.wait)
 
 
 def _create(url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo: bool) -> AsyncEngine:
@@ -155,6 +191,9 @@ def _create(url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo
     )
     remember_failed_statements(engine.sync_engine)
     event.listen(engine.sync_engine, "handle_error", _say_read_only)
+    if url.get_backend_name() == "postgresql":
+        event.listen(engine.sync_engine, "handle_error", drop_if_lost)
+        event.listen(engine.sync_engine, "connect", postgres.let_write)
     return engine
 
 
@@ -167,6 +206,13 @@ def _say_read_only(context: ExceptionContext) -> None:
         raise ReadOnly("A reader cannot write")
 
 
+def _drop_if_read_only(context: ExceptionContext) -> None:
+    """SQLite opens a file that it may not write for reading, without a word, and such a connection would stay as it is
+    when the file may be written again."""
+    if getattr(context.original_exception, "sqlite_errorname", "").startswith("SQLITE_READONLY"):
+        context.is_disconnect = True
+
+
 def _to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -176,27 +222,3 @@ def _begin_by_hand(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         for statement in connection.get_execution_options().get(_BEGIN, ()):
             connection.exec_driver_sql(statement)
-
-
-def _ping_after_idling(engine: Engine, limit: float) -> None:
-    """Ask a connection that has idled whether it is still there.
-
-    Asking at each checkout (`pool_pre_ping`) costs a small transaction two fifths of its time; this costs a busy
-    pool nothing, and survives a restart of the server all the same.
-    """
-
-    @event.listens_for(engine, "checkin")
-    def stamp(_: Any, entry: ConnectionPoolEntry) -> None:
-        entry.info["idle_since"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def ping(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
-        idle_since = entry.info.pop("idle_since", None)
-        if idle_since is None or time.monotonic() - idle_since < limit:
-            return
-        try:
-            alive = engine.dialect.do_ping(connection)
-        except (engine.dialect.loaded_dbapi.Error, OSError):  # asyncpg lets the latter, and TimeoutError, through
-            alive = False
-        if not alive:
-            raise InvalidatePoolError

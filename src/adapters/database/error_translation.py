@@ -13,6 +13,7 @@ from sqlalchemy import exc
 
 from ...domain.errors import (
     Conflict,
+    DatabaseLocked,
     DatabaseUnavailable,
     DeadlineExceeded,
     EmailTaken,
@@ -54,6 +55,7 @@ _UNAVAILABLE = ("08", "25006", "28", "3D", "53", "55", "57", "58")
 _CANCELLED_BY_TIMEOUT = "57014"
 _TOO_MANY_CONNECTIONS = "53300"
 _NOT_STORABLE = ("22003", "22021")  # out of range, and not text in UTF-8
+_NOT_UTF_8 = "Could not decode to UTF-8"  # of Python's module sqlite3, without a code: nobody has stored such text
 
 
 def translate(
@@ -67,6 +69,8 @@ def translate(
         return error
     if isinstance(error, exc.TimeoutError):  # of the pool, before anything was sent
         return Overloaded("No database connection became free in time")
+    if isinstance(error, sqlite3.Error):
+        return _from_sqlite(error, foreign_key, committing=committing)
     if isinstance(error, exc.DBAPIError):
         if isinstance(error.orig, sqlite3.Error):
             return _from_sqlite(error.orig, foreign_key, committing=committing)
@@ -136,14 +140,22 @@ def _from_sqlite(error: sqlite3.Error, foreign_key: StewardError | None, *, comm
         return _refused_by_check(str(error).rpartition(" ")[2])
     if code == "SQLITE_CONSTRAINT_NOTNULL":
         return _missing(str(error).rpartition(".")[2])
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return Conflict("The database file is locked by another process")
-    if code == "SQLITE_FULL":
+    if code == "SQLITE_BUSY_SNAPSHOT" or code.startswith("SQLITE_LOCKED"):
+        return Conflict()
+    if code.startswith("SQLITE_BUSY"):
+        return DatabaseLocked("The database file is locked by another process")
+    if code in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):  # the latter: no room for the index of the log
         return StorageFull("The disk is full")
     if code.startswith("SQLITE_IOERR"):
         return OutcomeUnknown() if committing else DatabaseUnavailable("The database file cannot be read or written")
-    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_AUTH")):
-        return DatabaseUnavailable("The database file cannot be used")
+    if code == "SQLITE_NOTADB":
+        return DatabaseUnavailable("The database file is damaged, or no database at all")
+    if code.startswith("SQLITE_CORRUPT") or (not code and _NOT_UTF_8 in str(error)):
+        return DatabaseUnavailable("The database file is damaged: whoever runs this server has to restore a backup")
+    if code.startswith("SQLITE_READONLY"):
+        return DatabaseUnavailable("The database file can be read, but not written")
+    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_AUTH")):
+        return DatabaseUnavailable("The database file cannot be opened")
     if code == "SQLITE_INTERRUPT":
         return DeadlineExceeded("A statement was interrupted")
     if code == "SQLITE_ERROR" and re.match(r"no such (table|column)|table \w+ has no column", str(error)):

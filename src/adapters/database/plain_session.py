@@ -7,32 +7,22 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, event
 from sqlalchemy.exc import IllegalStateChangeError, IntegrityError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession, AsyncSessionTransaction
-from sqlalchemy.orm import Session, SessionTransaction
 from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import ConcurrentUse, OutcomeUnknown, TransactionAborted
+from ...service_layer import deadline
 from .. import open_blocks
 from ..completion import run_to_completion
 from ..one_task import OneTask
+from .admission import Admission
 from .error_translation import translate
 from .failed_statements import driver_lock
+from .session_connection import SessionWithConnection, abort
 
 _LOOKS = 1000
 _LOOK_AGAIN = 0.01  # seconds
-
-
-class _SessionWithConnection(Session):
-    """Knows its connection, also while something that is no method of `AsyncSession` uses it."""
-
-    in_use: Connection | None = None
-
-
-@event.listens_for(_SessionWithConnection, "after_begin")
-def _remember_connection(session: _SessionWithConnection, _: SessionTransaction, connection: Connection) -> None:
-    session.in_use = connection
 
 
 class OneTaskSession(AsyncSession):
@@ -43,8 +33,8 @@ class OneTaskSession(AsyncSession):
     concurrent tasks; this says so at run time.
     """
 
-    sync_session_class = _SessionWithConnection
-    sync_session: _SessionWithConnection
+    sync_session_class = SessionWithConnection
+    sync_session: SessionWithConnection
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -58,6 +48,9 @@ class OneTaskSession(AsyncSession):
     def driver_lock(self) -> asyncio.Lock | None:
         """What a running statement or fetch holds, also that of `awaitable_attrs`, a stream or the connection."""
         return driver_lock(self.sync_session.in_use)
+
+    def abandon(self) -> None:
+        abort(self.sync_session)
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -83,6 +76,7 @@ class OneTaskSession(AsyncSession):
     async def commit_by(self, work: Coroutine[Any, Any, None]) -> None:
         began = self.in_transaction()
         self.stored = False
+        deadline.extend_to_last_moment()
 
         async def carry_out() -> None:
             await work
@@ -90,7 +84,7 @@ class OneTaskSession(AsyncSession):
 
         try:
             with self.cancellation_after_commit():
-                await run_to_completion(carry_out())
+                await run_to_completion(carry_out(), abandon=self.abandon)
         except PendingRollbackError as error:  # a failed flush or commit, or a connection that was lost
             raise TransactionAborted("The transaction had failed and can only be rolled back") from error
         except IntegrityError:  # the caller's own tables and constraints, in the words that they know
@@ -114,19 +108,19 @@ class OneTaskSession(AsyncSession):
     async def rollback(self) -> None:
         """Awaited to its end also when the task is cancelled: a torn ROLLBACK costs the connection."""
         with self.alone():
-            await run_to_completion(super().rollback())
+            await run_to_completion(super().rollback(), abandon=self.abandon)
 
     async def close(self) -> None:
         """Rolls back. A block may do it early, after a commit of its own."""
         with self.alone():
             self.lost_work = self.lost_work or self.in_transaction()
-            await run_to_completion(super().close())
+            await run_to_completion(super().close(), abandon=self.abandon)
             self.is_closed = True
 
     async def reset(self) -> None:
         with self.alone():
             self.lost_work = self.lost_work or self.in_transaction()
-            await run_to_completion(super().reset())
+            await run_to_completion(super().reset(), abandon=self.abandon)
 
     async def finish(self) -> None:
         """The end of a block that succeeded."""
@@ -178,7 +172,7 @@ class _OneTaskTransaction(AsyncSessionTransaction):
         if commits and not self.nested:
             await self.session.commit_by(work)
         else:
-            await run_to_completion(work)
+            await run_to_completion(work, abandon=self.session.abandon)
 
 
 def _guarded(name: str) -> Callable[..., Any]:
@@ -220,28 +214,31 @@ class _SessionBlock:
 
 
 @contextlib.asynccontextmanager
-async def session_block(session: OneTaskSession, store: object) -> AsyncIterator[AsyncSession]:
+async def session_block(session: OneTaskSession, store: object, admission: Admission) -> AsyncIterator[AsyncSession]:
     """Commit on success, roll back on any error or cancellation, close always.
 
     The error of the block arrives unchanged. A failing commit raises `TransactionAborted` if a statement had failed
     and its error was swallowed, `ConcurrentUse` if another task was still inside, `OutcomeUnknown` if the connection
-    broke, and SQLAlchemy's own error otherwise. Raises `AlreadyInTransaction` inside another block on `store`.
+    broke, and SQLAlchemy's own error otherwise. Raises `AlreadyInTransaction` inside another block on `store`, and
+    `Overloaded` if its turn does not come in time.
     """
     open_blocks.refuse_second(store)
+    await admission.enter()
     block = _SessionBlock(store)
     open_blocks.enter(block)
     try:
         try:
             yield session
         except BaseException:
-            await run_to_completion(_roll_back(session))
+            await run_to_completion(_roll_back(session), abandon=session.abandon)
             raise
         session.stored = False
         with session.cancellation_after_commit():
-            await run_to_completion(_commit(session))
+            await run_to_completion(_commit(session), abandon=session.abandon)
     finally:
         block.is_open = False
         open_blocks.leave(block)
+        admission.leave()
 
 
 async def _roll_back(session: OneTaskSession) -> None:

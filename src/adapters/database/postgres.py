@@ -5,6 +5,10 @@ from collections.abc import Coroutine
 from typing import Any
 
 import asyncpg
+from sqlalchemy import URL
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from .connector import Connector
 
 _LAST_CLOSE = 2.0  # seconds, as SQLAlchemy allows
 
@@ -27,27 +31,39 @@ class ClosingApart(set[asyncio.Task[None]]):
             await asyncio.wait(self)
 
 
-def connection_class(closing_apart: ClosingApart) -> type[asyncpg.Connection]:
+def connection_class(closing_apart: ClosingApart, *, of_transaction: dict[str, str]) -> type[asyncpg.Connection]:
+    """`of_transaction` are settings for each transaction, where the connection cannot have them."""
+    set_local = "".join(f" SET LOCAL {name} = '{value}';" for name, value in of_transaction.items())
+
     class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no types
-        """Begins transactions that may write, and drops a cancelled connection in the background.
+        """Begins transactions that may write, and is closed in the background.
 
         asyncpg asks the server to cancel the statement and waits for its answer before it closes, for as long as
-        SQLAlchemy lets it (2 s). Whoever was cancelled, a request past its deadline, should not wait for that.
+        SQLAlchemy lets it (2 s). Whoever was cancelled, a request past its deadline, should not wait for that; and a
+        pool whose server is gone without a word should not wait for one connection after the other.
         """
 
         _is_closing_apart = False
+        may_write = False
 
         async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-            if query.startswith("BEGIN") and "READ ONLY" not in query:  # asyncpg knows no other way to say it
-                query = query.removesuffix(";") + " READ WRITE;"
+            if query.startswith("BEGIN"):
+                return await self._begin(query)
             status: str = await super().execute(query, *args, timeout=timeout)
             return status
 
+        async def _begin(self, query: str) -> str:
+            if self.may_write and "READ ONLY" not in query:  # asyncpg knows no other way to say it
+                query = query.removesuffix(";") + " READ WRITE;"
+            try:
+                status: str = await super().execute(query + set_local)
+            except asyncpg.FeatureNotSupportedError as error:
+                # A standby refuses READ WRITE as a feature that it lacks. It is what else it calls 25006.
+                raise asyncpg.ReadOnlySQLTransactionError("This server is a standby: it cannot write") from error
+            return status
+
         async def close(self, *, timeout: float | None = None) -> None:
-            if timeout is None:
-                await super().close()
-            else:  # SQLAlchemy gives a timeout when it drops a connection that is not to be used again
-                self._close_apart(timeout)
+            self._close_apart(timeout or _LAST_CLOSE)
 
         def terminate(self) -> None:
             # What SQLAlchemy does when it is cancelled once more while it drops one. Aborted without a request to
@@ -73,24 +89,66 @@ def connection_class(closing_apart: ClosingApart) -> type[asyncpg.Connection]:
     return Connection
 
 
+def let_write(connection: Any, _: ConnectionPoolEntry) -> None:
+    """The last of an engine's listeners to `connect`. One of SQLAlchemy's begins a transaction before, to learn about
+    the server, and must not be refused by a standby that others will only read from.
+    """
+    connection.driver_connection.may_write = True
+
+
+def check_url(url: URL) -> None:
+    """Raises `ValueError` for several hosts of which one has no port: the driver would say so when it connects."""
+    hosts = url.query.get("host", ())
+    with_ports = url.host is None and all(host.rpartition(":")[2].isdigit() for host in hosts)
+    if isinstance(hosts, tuple) and len(hosts) > 1 and not with_ports:
+        raise ValueError("several hosts are given as ?host=a:5432&host=b:5432, each with its port")
+
+
+def driver_arguments(*, connect_timeout: float, pooler: str) -> dict[str, Any]:
+    """What every connection needs, also one without the timeouts of everyday statements; `connect_timeout` is in
+    seconds, `pooler` is `none` or `pgbouncer`.
+    """
+    arguments: dict[str, Any] = {"async_creator_fn": Connector(connect_timeout)}
+    if pooler == "pgbouncer":
+        # In transaction mode the next transaction is another server connection's, which knows nothing of statements
+        # that were prepared on this one, or has others of the same name. asyncpg's cache, and SQLAlchemy's:
+        arguments |= {"statement_cache_size": 0, "prepared_statement_cache_size": 0}
+    return arguments
+
+
 def connect_arguments(
-    closing_apart: ClosingApart, *, connect_timeout: float, statement_timeout: float
+    closing_apart: ClosingApart, *, connect_timeout: float, statement_timeout: float, pooler: str
 ) -> dict[str, Any]:
-    """Timeouts in seconds."""
-    return {
-        "connection_class": connection_class(closing_apart),
-        "timeout": connect_timeout,
+    """Of the connections of a pool. Timeouts in seconds."""
+    of_connection = {"application_name": "steward", "timezone": "UTC"}
+    of_statement = {
+        "statement_timeout": f"{statement_timeout:.3f}s",
+        "idle_in_transaction_session_timeout": f"{max(statement_timeout * 4, 20):.3f}s",
+        # Without it a statement whose client has gone goes on to its end, with its locks.
+        "client_connection_check_interval": "500ms",
+        "jit": "off",  # compiling takes longer than any of our statements
+    }
+    arguments = {
+        **driver_arguments(connect_timeout=connect_timeout, pooler=pooler),
         # The server's own timeout strikes first; this one is for a server that no longer answers.
         "command_timeout": statement_timeout + 2,
+    }
+    if pooler == "pgbouncer":  # it refuses all other settings of a connection ("unsupported startup parameter")
+        return arguments | {
+            "connection_class": connection_class(closing_apart, of_transaction=of_statement),
+            "server_settings": of_connection,
+        }
+    return arguments | {
+        "connection_class": connection_class(closing_apart, of_transaction={}),
         "server_settings": {
-            "application_name": "steward",
-            "timezone": "UTC",
+            **of_connection,
+            **of_statement,
             # So a statement outside a transaction cannot write: that is how readers run theirs.
             "default_transaction_read_only": "on",
-            "statement_timeout": f"{statement_timeout:.3f}s",
-            "idle_in_transaction_session_timeout": f"{max(statement_timeout * 4, 20):.3f}s",
-            # Without it a statement whose client has gone goes on to its end, with its locks.
-            "client_connection_check_interval": "500ms",
-            "jit": "off",  # compiling takes longer than any of our statements
+            # A client that is gone without a word is found out, and its locks are free, after some ten seconds.
+            "tcp_keepalives_idle": "5",
+            "tcp_keepalives_interval": "2",
+            "tcp_keepalives_count": "3",
+            "tcp_user_timeout": "10s",
         },
     }

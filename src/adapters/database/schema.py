@@ -17,8 +17,10 @@ from sqlalchemy.pool import NullPool
 
 from ...domain.errors import InvalidValue, SchemaOutOfDate
 from ..completion import run_to_completion
+from . import postgres
 from .database import Database
 from .error_translation import translating
+from .sqlite import UntornConnection
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -45,6 +47,15 @@ async def require_newest(database: Database) -> None:
     raise SchemaOutOfDate(
         f"The schema is at revision {current or 'none'} and has to be at {newest}: run `steward db upgrade`"
     )
+
+
+async def require_writable(database: Database) -> None:
+    """On a SQLite file. Raises a `StorageError`, also for one that another process keeps locked."""
+    async with _connection(database) as connection:
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        # To BEGIN alone a file that can only be read is good enough.
+        await connection.exec_driver_sql("DELETE FROM users WHERE false")
+        await connection.rollback()
 
 
 async def upgrade(database: Database, revision: str = "head") -> None:
@@ -110,14 +121,24 @@ async def migrating(database: Database) -> AsyncIterator[AsyncConnection]:
 async def _connection(database: Database) -> AsyncIterator[AsyncConnection]:
     """A connection without the timeouts of everyday statements, and without a BEGIN of ours."""
     if database.dialect == "sqlite":
+        if (file := database.engines.file) is not None:
+            await asyncio.to_thread(file.refuse_foreign)
         engine = database.engines.pools[0]
     else:
-        connect = {"timeout": database.pool_settings.connect}
+        pool = database.pool_settings
+        connect = postgres.driver_arguments(connect_timeout=pool.connect, pooler=pool.pooler)
         engine = create_async_engine(database.url, poolclass=NullPool, connect_args=connect)
     try:
         with translating():
             async with engine.connect() as connection:
-                yield connection
+                driver = (await connection.get_raw_connection()).driver_connection
+                if isinstance(driver, UntornConnection):
+                    driver.statement_timeout, everyday = None, driver.statement_timeout
+                try:
+                    yield connection
+                finally:
+                    if isinstance(driver, UntornConnection):
+                        driver.statement_timeout = everyday
     finally:
         if engine not in database.engines.pools:
             await engine.dispose()

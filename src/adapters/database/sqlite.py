@@ -11,6 +11,7 @@ import aiosqlite
 from sqlalchemy import URL
 
 from ..completion import run_to_completion
+from .sqlite_file import DatabaseFile
 
 _INTERRUPT_AGAIN = 0.01  # seconds
 
@@ -26,6 +27,8 @@ class UntornConnection(aiosqlite.Connection):
     statement is interrupted, so whoever is above must not go on: see `failed_statements`.
     """
 
+    file: DatabaseFile | None = None  # None in memory
+    statement_timeout: float | None = None  # seconds, after which a statement is interrupted
     _stopped: asyncio.Future[Any] | None = None
 
     async def _execute(self, fn: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
@@ -37,14 +40,16 @@ class UntornConnection(aiosqlite.Connection):
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._tx.put_nowait((done, call))
         cancelled: asyncio.CancelledError | None = None
+        patience = self.statement_timeout if interrupt else None
         while not done.done():
             try:
-                # Again and again: an interruption that comes before the thread has begun the statement hits nothing.
-                await asyncio.wait((done,), timeout=_INTERRUPT_AGAIN if cancelled and interrupt else None)
+                waited_for, _ = await asyncio.wait((done,), timeout=patience)
             except asyncio.CancelledError as error:
-                cancelled = cancelled or error
-            if cancelled and interrupt and not done.done() and self._connection is not None:
+                cancelled, waited_for = cancelled or error, set()
+            if interrupt and not waited_for and self._connection is not None:
                 self._connection.interrupt()
+                # Again and again: an interruption that comes before the thread has begun the statement hits nothing.
+                patience = _INTERRUPT_AGAIN
         if cancelled is not None:
             done.exception()  # whatever became of it, the caller has gone
             raise cancelled
@@ -72,6 +77,19 @@ class UntornConnection(aiosqlite.Connection):
 
     def cursor(self) -> "WholeCursor":  # type: ignore[override]
         return WholeCursor(self)
+
+    async def commit(self) -> None:
+        """Raises `DatabaseUnavailable` or `OutcomeUnknown` if the file is no longer where it was: what was committed
+        would be found by nobody."""
+        if self.file is None:
+            await super().commit()
+        else:
+            await self._execute(self._commit_to, self.file)
+
+    def _commit_to(self, file: DatabaseFile) -> None:
+        file.refuse_if_moved()
+        self._conn.commit()
+        file.unknown_if_moved()
 
     async def rollback(self) -> None:
         # SQLAlchemy rolls back whenever a connection returns to the pool: no need to ask the thread for nothing.
@@ -158,15 +176,21 @@ def refuse_options(url: URL) -> None:
         )
 
 
-def connector(database: str, *, read_only: bool, busy_timeout: float) -> Callable[..., Awaitable[Any]]:
-    """What opens a connection for SQLAlchemy (`async_creator_fn`). `busy_timeout` is in seconds."""
+def connector(
+    database: str | DatabaseFile, *, read_only: bool, busy_timeout: float, statement_timeout: float
+) -> Callable[..., Awaitable[Any]]:
+    """What opens a connection for SQLAlchemy (`async_creator_fn`): to a file, or to the name of a database in memory.
+    Timeouts in seconds."""
+    file, name = (database, "") if isinstance(database, DatabaseFile) else (None, database)
 
     def connect() -> sqlite3.Connection:
+        if file is not None:
+            file.check_before_opening()
         # isolation_level None: no BEGIN of the driver's own. Its default never begins for a SELECT, so that a
         # read-modify-write loses updates, and breaks SAVEPOINT.
         connection = sqlite3.connect(
-            database,
-            uri=database.startswith("file:"),
+            file.path if file is not None else name,
+            uri=file is None,
             isolation_level=None,
             check_same_thread=False,
             timeout=busy_timeout,
@@ -174,6 +198,8 @@ def connector(database: str, *, read_only: bool, busy_timeout: float) -> Callabl
         try:
             for pragma in _pragmas(read_only=read_only):
                 connection.execute(pragma).close()
+            if file is not None:
+                file.opened()
         except BaseException:
             connection.close()
             raise
@@ -181,6 +207,8 @@ def connector(database: str, *, read_only: bool, busy_timeout: float) -> Callabl
 
     def open_connection(*_: object, **__: object) -> Awaitable[Any]:
         connection = UntornConnection(connect, iter_chunk_size=64)
+        connection.file = file
+        connection.statement_timeout = statement_timeout
         # A connection that nobody closed must not keep the process from ending.
         connection._thread.daemon = True  # noqa: SLF001 - as SQLAlchemy does for connections it opens itself
         return connection

@@ -9,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from ...domain.errors import OutcomeUnknown, StewardError
 from ..transaction import Mode
 from ..unit_of_work import BlockUnitOfWork
+from .admission import Admission
 from .attempts import DatabaseAttempts
 from .error_translation import translating
 from .idempotency import DatabaseIdempotencyKeys
 from .items import DatabaseItems
 from .seen_versions import Entity, SeenVersions
+from .session_connection import SessionWithConnection, abort
 from .sessions import DatabaseSessions
 from .users import DatabaseUsers
 
@@ -38,6 +40,7 @@ class DatabaseTransaction:
     def __init__(self, database: "Database") -> None:
         self._database = database
         self._session: AsyncSession | None = None
+        self._admission: Admission | None = None  # that has let us in
         self._savepoints: list[AsyncSessionTransaction] = []
         self._mode = Mode.READING
         self._seen = SeenVersions()
@@ -48,6 +51,9 @@ class DatabaseTransaction:
 
     async def begin(self, mode: Mode) -> None:
         self._mode = mode
+        admission = self._database.admission(mode)
+        await admission.enter()
+        self._admission = admission
         self._session = self._new_session(mode)
         if mode is Mode.WRITING:
             with translating():
@@ -64,13 +70,28 @@ class DatabaseTransaction:
     async def end(self) -> None:
         self._savepoints.clear()
         self._seen.clear()
-        session, self._session = self._session, None
+        try:
+            await self._close_session()
+        finally:
+            admission, self._admission = self._admission, None
+            if admission is not None:
+                admission.leave()
+
+    def abort(self) -> None:
+        if self._session is not None:
+            assert isinstance(self._session.sync_session, SessionWithConnection)
+            abort(self._session.sync_session)
+
+    async def _close_session(self) -> None:
+        session = self._session
         if session is None:
             return
         try:
             await session.close()  # rolls back
         except Exception:  # the connection was lost, and with it the transaction
             await session.invalidate()
+        finally:
+            self._session = None
 
     async def savepoint(self) -> None:
         with translating():
@@ -90,11 +111,11 @@ class DatabaseTransaction:
     async def pin_snapshot(self) -> None:
         """Between two statements of a reading block nothing is held, so its connection is changed for one inside a
         transaction; there are never two."""
-        await self.end()
+        await self._close_session()
         self._session = self._new_session(Mode.SNAPSHOT)
 
     async def unpin_snapshot(self) -> None:
-        await self.end()
+        await self._close_session()
         self._session = self._new_session(Mode.READING)
 
     async def execute(
@@ -124,6 +145,7 @@ class DatabaseTransaction:
             expire_on_commit=False,
             close_resets_only=False,
             autoflush=False,
+            sync_session_class=SessionWithConnection,
         )
 
     def _open_session(self) -> AsyncSession:

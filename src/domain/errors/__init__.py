@@ -40,6 +40,7 @@
     ├── OutcomeUnknown            the connection broke during COMMIT: stored or not, nobody can tell
     └── StorageError              the database could not do it; nothing was stored
         ├── DatabaseUnavailable   not reachable, shutting down, or it broke the connection
+        │   └── DatabaseLocked    another process holds a SQLite file; a Conflict, too
         ├── Overloaded            no connection became free in time, or too many passwords wait to be hashed
         ├── DeadlineExceeded      a statement took longer than it may
         ├── StorageFull           no space left
@@ -86,6 +87,7 @@ from .transactions import (
     AlreadyInTransaction,
     ConcurrentUse,
     Conflict,
+    DatabaseLocked,
     DatabaseUnavailable,
     DeadlineExceeded,
     NotInTransaction,
@@ -105,6 +107,7 @@ __all__ = [
     "AlreadyInTransaction",
     "ConcurrentUse",
     "Conflict",
+    "DatabaseLocked",
     "DatabaseUnavailable",
     "DeadlineExceeded",
     "EmailTaken",

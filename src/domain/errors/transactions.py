@@ -71,6 +71,11 @@ class DatabaseUnavailable(StorageError):
     pass
 
 
+class DatabaseLocked(DatabaseUnavailable, Conflict):
+    """Another process holds a SQLite file. `retry.run` waits for it as for any `Conflict`; one that lasts is no race
+    that others have won, but a database that cannot be had."""
+
+
 class Overloaded(StorageError):
     code = "overloaded"
 

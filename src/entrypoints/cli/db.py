@@ -1,15 +1,24 @@
-"""`steward db …`: the schema of the database."""
+"""`steward db …`: the schema of the database, its backups, and the way to another one."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from . import backup, copying
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ...adapters.database.database import Database
 
-app = typer.Typer(help="The schema of the database.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="The schema of the database, its backups, and the way to another one.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("copy")(copying.copy)
 
 
 @app.command()

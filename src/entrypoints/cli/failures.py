@@ -32,6 +32,10 @@ def _unavailable(error: DatabaseUnavailable) -> str:
     """With what the driver said and where it looked: the fault is mostly in the settings."""
     from ...config import load_settings
 
+    return f"{error}{reason_of(error)} (STEWARD_DATABASE_URL is {load_settings().shown_database_url})"
+
+
+def reason_of(error: DatabaseUnavailable) -> str:
+    """What the driver said, behind a colon."""
     cause = getattr(error.__cause__, "orig", None) or error.__cause__
-    reason = f": {str(cause).splitlines()[0]}" if cause is not None and str(cause) else ""
-    return f"{error}{reason} (STEWARD_DATABASE_URL is {load_settings().shown_database_url})"
+    return f": {str(cause).splitlines()[0]}" if cause is not None and str(cause) else ""

@@ -1,15 +1,18 @@
-"""What has to be done before the first request: the schema, and on an empty database the first admin."""
+"""What has to be done before the first request: durability, the schema, and on an empty database the first admin."""
 
+import logging
 import secrets
 from dataclasses import dataclass
 
-from ...adapters.database import schema
+from ...adapters.database import durability, schema
 from ...bootstrap import Container
-from ...config import Settings
+from ...config import ConfigurationError, Settings
 from ...domain.actors import Actor
 from ...domain.errors import SchemaOutOfDate
 from ...service_layer import retry
 from ...service_layer.first_admin import create_first_admin, has_users
+
+log = logging.getLogger("steward.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,12 @@ class FirstAdmin:
 async def prepare(container: Container, *, migrate: bool) -> FirstAdmin | None:
     """Bring the schema up to date, on SQLite or where `migrate` says so, and make the first admin.
 
-    Raises `SchemaOutOfDate` where that is not allowed, and `DatabaseUnavailable`.
+    Raises `SchemaOutOfDate` where that is not allowed, `ConfigurationError` on a PostgreSQL that may lose what it has
+    acknowledged, unless the settings allow it, and `DatabaseUnavailable`.
     """
     database = container.database()
+    if database.dialect == "postgresql":  # before a migration: what it stores could be lost too
+        await _require_durability(container)
     try:
         await schema.require_newest(database)
     except SchemaOutOfDate:
@@ -33,7 +39,25 @@ async def prepare(container: Container, *, migrate: bool) -> FirstAdmin | None:
         if not (migrate or database.dialect == "sqlite"):
             raise
         await schema.upgrade(database)
+    if database.dialect == "sqlite":
+        await schema.require_writable(database)  # otherwise nobody could sign in
     return await _first_admin(container)
+
+
+async def _require_durability(container: Container) -> None:
+    settings: Settings = container.settings()
+    unsafe = [setting for setting in await durability.durability_settings(container.database()) if not setting.safe]
+    if not unsafe:
+        return
+    if not settings.allow_unsafe_durability:
+        raise ConfigurationError(
+            [f"PostgreSQL's {setting.name} is {setting.value}: {setting.remedy}" for setting in unsafe]
+            + ["STEWARD_ALLOW_UNSAFE_DURABILITY=true starts the server all the same, where nothing stored matters"]
+        )
+    log.warning(
+        "What is acknowledged may be lost: PostgreSQL runs with %s (STEWARD_ALLOW_UNSAFE_DURABILITY)",
+        ", ".join(f"{setting.name}={setting.value}" for setting in unsafe),
+    )
 
 
 async def _first_admin(container: Container) -> FirstAdmin | None:

@@ -4,6 +4,7 @@ A request passes, in this order:
 
     protocol       what is not HTTP as it should be
     envelope       its id, the headers of its answer, and the path as the routes know it
+    observed       what the access log (`access_log`) and the figures of /metrics (`metrics`) tell of it
     cors           web origins that may read the answer, where the settings list some
     catch_all      the answer for what nobody foresaw
     hosts          the names that the server answers to, where the settings list some

@@ -1,19 +1,24 @@
 """The FastAPI application."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from ...bootstrap import Container
+from .access_log import AccessLog
 from .catch_all import CatchAll
 from .cors import cors
 from .docs_page import install_docs_page
 from .envelope import Envelope
 from .error_handlers import install_error_handlers
 from .hosts import trusted_hosts
+from .metrics import Metrics, Sources
+from .observed import Observers, observed
 from .openapi_document import openapi_of
 from .routers import auth, batch, exports, imports, items, lists, operations, users
 from .spooling import Places
@@ -52,6 +57,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         # From the outside in.
         middleware=[
             Middleware(Envelope),
+            Middleware(observed, observers := Observers()),
             Middleware(cors, container),
             Middleware(CatchAll),
             Middleware(trusted_hosts, container),
@@ -60,6 +66,8 @@ def create_app(container: Container | None = None) -> FastAPI:
     container.accounts()  # now, so that a configuration without a secret does not start
     app.state.container = container
     app.state.import_places = Places()
+    app.state.observers = observers
+    _look_on(app, container)
     install_error_handlers(app)
     for module in (auth, lists, users, batch, exports, imports, items, operations):
         app.include_router(module.router)
@@ -68,11 +76,34 @@ def create_app(container: Container | None = None) -> FastAPI:
     return app
 
 
+def _look_on(app: FastAPI, container: Container) -> None:
+    settings, observers = container.settings(), app.state.observers
+    if settings.access_log:
+        observers.add(AccessLog(settings))
+    app.state.metrics = None
+    if settings.metrics:
+        app.state.metrics = Metrics(
+            Sources(
+                pools=lambda: container.database().admissions,
+                hasher=container.hasher,
+                imports=lambda: app.state.import_places.taken,
+                requests=lambda: observers.in_progress,
+            )
+        )
+        observers.add(app.state.metrics)
+
+
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     container: Container = app.state.container
+    metrics: Metrics | None = app.state.metrics
+    sampling = None if metrics is None else asyncio.create_task(metrics.keep_sampled())
     try:
-        yield
+        yield {"observers": app.state.observers}  # the state of the lifespan, which the protocol knows, too
     finally:
+        if sampling is not None:
+            sampling.cancel()
+            with suppress(asyncio.CancelledError):
+                await sampling
         container.hasher().close()
         await container.database().aclose()

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answer_headers import OF_THE_ROUTE, complete_headers
 from .request_headers import only_header
-from .request_id import begin_request
+from .request_id import begin_request, end_request
 
 
 class Envelope:
@@ -32,7 +32,10 @@ class Envelope:
                 message = {**message, "headers": complete_headers(given, request_id)}
             await send(message)
 
-        await self._app(routed, receive, send_enveloped)
+        try:
+            await self._app(routed, receive, send_enveloped)
+        finally:
+            end_request()
 
 
 def _as_routed(scope: Scope) -> Scope:

@@ -17,11 +17,11 @@ _MOST_FIELDS = 32
 _NO_ENCODED_BYTE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
-async def read_form(request: Request, limit: int) -> dict[str, str]:
+async def read_form(request: Request, limit: int, *, timeout: float) -> dict[str, str]:
     """The fields, each at most once (RFC 6749 section 3.2), those without a value left out. Raises `HttpProblem`, and
     `RequestValidationError` for a field that comes twice."""
     check_media_type(request, (FORM,))
-    body = await read_within(request, limit)
+    body = await read_within(request, limit, timeout=timeout)
     if _NO_ENCODED_BYTE.search(body):  # some readers keep it as it stands, others drop it
         raise HttpProblem("malformed_form", "A percent sign stands for itself only as %25")
     try:

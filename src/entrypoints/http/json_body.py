@@ -3,6 +3,7 @@
 The framework would turn whatever goes wrong here into one vague 400, or take it in silence.
 """
 
+import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -19,9 +20,9 @@ def accepted_types(method: str) -> tuple[str, ...]:
 
 
 class JsonRequest(Request):
-    async def read(self, limit: int) -> None:
-        """Read at most `limit` bytes. Raises `HttpProblem`."""
-        self._body = await read_within(self, limit)
+    async def read(self, limit: int, *, timeout: float) -> None:
+        """Read at most `limit` bytes, for at most `timeout` seconds. Raises `HttpProblem`."""
+        self._body = await read_within(self, limit, timeout=timeout)
 
     def parse(self) -> None:
         """What has been read, if that is anything. Raises `HttpProblem`."""
@@ -31,15 +32,20 @@ class JsonRequest(Request):
             self._json = parse(self._body)
 
 
-async def read_within(request: Request, limit: int) -> bytes:
-    """The body, of at most `limit` bytes. Raises `HttpProblem` as soon as it is known to be longer."""
+async def read_within(request: Request, limit: int, *, timeout: float) -> bytes:
+    """The body, of at most `limit` bytes. Raises `HttpProblem` as soon as it is known to be longer, and when it has not
+    come to its end within `timeout` seconds."""
     check_announced_length(request, limit)
     chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise too_large(limit)
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(timeout):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limit:
+                    raise too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise too_slow(f"The body did not come within {timeout:g} seconds") from None
     return b"".join(chunks)
 
 
@@ -53,6 +59,10 @@ def check_announced_length(request: Request, limit: int) -> None:
 
 def too_large(limit: int) -> HttpProblem:
     return HttpProblem("body_too_large", f"A body has at most {limit} bytes")
+
+
+def too_slow(detail: str) -> HttpProblem:
+    return HttpProblem("request_timeout", detail, headers={"Connection": "close"})  # RFC 9110 section 15.5.9
 
 
 def check_media_type(request: Request, allowed: tuple[str, ...], *, told_in: str = "Accept") -> None:

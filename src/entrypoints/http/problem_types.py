@@ -81,7 +81,7 @@ _TYPES = (
         "request_timeout",
         408,
         "Request timed out",
-        "Send the body without long pauses. Nothing was stored; the connection is closed.",
+        "Send all of a request without long pauses. Nothing was stored; the connection is closed.",
     ),
     ProblemType("username_taken", 409, "Username taken", "Choose another username."),
     ProblemType(

@@ -9,28 +9,28 @@ from ipaddress import IPv6Address
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from .answer_headers import complete_headers
 from .problems import problem_response
 from .request_id import begin_request
+from .timed_protocol import Part, TimedProtocol
 
 LINGER = 1.0  # seconds
 LONGEST_HEAD = 64 * 1024  # bytes of a request line and its headers; httptools knows no limit
 
 
-class ProblemProtocol(HttpToolsProtocol):
+class ProblemProtocol(TimedProtocol):
     """Bytes that its parser refuses never reach an application: uvicorn answers them by itself, as plain text. Here
-    they get a problem, too. So do a head that never ends, and a request that does not say once to which host it goes.
-    And a client by IPv4 has an IPv4 address, whatever the socket is."""
+    they get a problem, too. So do a head that never ends, or takes too long, and a request that does not say once to
+    which host it goes. And a client by IPv4 has an IPv4 address, whatever the socket is.
+    """
 
     _fault = ("bad_request", "These bytes are not an HTTP request")
     _steps = 0  # heads that have been read, and pieces of bodies
-    _in_head = True
     _told = 0  # bytes of the head, and of the trailer, that the parser has told of
     _came = 0  # bytes that have come since the last step: of a header the parser tells when the next one begins
     _has_refused = False
-    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -50,7 +50,7 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head, self._told = True, 0
+        self._told = 0
 
     def on_url(self, url: bytes) -> None:
         self._grow(len(url))
@@ -59,11 +59,11 @@ class ProblemProtocol(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         self._grow(len(name) + len(value))
         # Trailers are no headers (RFC 9110 section 6.5.1): no proxy in front has looked at them.
-        if self._in_head:
+        if self.part is Part.HEAD:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._steps = False, self._steps + 1
+        self._steps += 1
         # RFC 9112 section 3.2: what stands in front may have routed by another one.
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
@@ -92,8 +92,13 @@ class ProblemProtocol(HttpToolsProtocol):
         self._fault = (code, detail)
         return ValueError(detail)
 
+    def head_is_late(self) -> None:
+        self._fault = _HEAD_TOO_SLOW
+        self.send_400_response("")
+
     def send_400_response(self, msg: str) -> None:
         self._has_refused = True
+        self.sending.close()
         if self.cycle is not None and self.cycle.more_body and not self.cycle.response_complete:
             # The fault is in its body: the problem is its answer.
             self.cycle.disconnected = True
@@ -103,7 +108,6 @@ class ProblemProtocol(HttpToolsProtocol):
         self._refuse_in_turn()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        self._answering = cycle
         cycle.scope["steward.break_off"] = partial(_break_off, cycle)  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
@@ -114,7 +118,7 @@ class ProblemProtocol(HttpToolsProtocol):
 
     def _refuse_in_turn(self) -> None:
         """Answers come in the order of the requests (RFC 9112 section 9.3.2)."""
-        answering = self._answering
+        answering = self.answering
         if answering is not None and answering.disconnected and answering.response_started:
             self.transport.close()  # in the middle of its answer
         elif not self.transport.is_closing() and (
@@ -137,6 +141,7 @@ class ProblemProtocol(HttpToolsProtocol):
         self.transport.write(line + head + b"\r\n" + bytes(answer.body))
         # Closed while bytes still come, the connection would be reset, and the answer lost (RFC 9112 section 9.6).
         self.transport.write_eof()
+        self.await_taking()
         self.loop.call_later(LINGER, self.transport.close)
 
 
@@ -153,6 +158,7 @@ class _InTurn(FlowControl):
             super().resume_reading()
 
 
+_HEAD_TOO_SLOW = ("request_timeout", "The request line and its headers took too long to come")
 _HEAD_TOO_LARGE = ("head_too_large", f"The request line and its headers have at most {LONGEST_HEAD} bytes")
 
 

@@ -14,8 +14,7 @@ from starlette.requests import Request
 from ...domain.errors import Overloaded, StorageFull
 from ...domain.users import UserId
 from .content_digest import Digests
-from .json_body import check_announced_length, too_large
-from .problems import HttpProblem
+from .json_body import check_announced_length, too_large, too_slow
 
 # Each may take as much of the disk as its limit allows, and whoever sends slowly takes it for long.
 MOST_AT_ONCE = 16
@@ -31,18 +30,18 @@ class Spool:
 
 
 @asynccontextmanager
-async def spooled(request: Request, *, limit: int, idle_timeout: float) -> AsyncIterator[Spool]:
+async def spooled(request: Request, *, limit: int, timeout: float, idle_timeout: float) -> AsyncIterator[Spool]:
     """The body, of at most `limit` bytes, in a file that has no name and is gone with the block.
 
-    Raises `HttpProblem`: if it is longer, if nothing comes for `idle_timeout` seconds, and as `Digests` does; and
-    `StorageFull`.
+    Raises `HttpProblem`: if it is longer, if it has not come to its end within `timeout` seconds, if nothing comes for
+    `idle_timeout`, and as `Digests` does; and `StorageFull`.
     """
     check_announced_length(request, limit)
     digests = Digests(request)
     # Around the file as well: to close one that is full is to try once more to write what is left.
     with _disk_may_be_full(), tempfile.TemporaryFile(prefix="steward-") as file:
         size = 0
-        async for piece in _pieces(request, idle_timeout):
+        async for piece in _pieces(request, timeout, idle_timeout):
             size += len(piece)
             if size > limit:
                 raise too_large(limit)
@@ -52,17 +51,20 @@ async def spooled(request: Request, *, limit: int, idle_timeout: float) -> Async
         yield Spool(file, digests.verified())
 
 
-async def _pieces(request: Request, idle_timeout: float) -> AsyncIterator[bytes]:
+async def _pieces(request: Request, timeout: float, idle_timeout: float) -> AsyncIterator[bytes]:
     stream = request.stream()
+    now = asyncio.get_running_loop().time
+    end = now() + timeout
     while True:
+        last = min(end, now() + idle_timeout)
         try:
-            async with asyncio.timeout(idle_timeout):
+            async with asyncio.timeout_at(last):
                 piece = await anext(stream, None)
         except TimeoutError:
-            raise HttpProblem(
-                "request_timeout",
-                f"Nothing of the body came for {idle_timeout:g} seconds",
-                headers={"Connection": "close"},  # RFC 9110 section 15.5.9
+            raise too_slow(
+                f"The body did not come within {timeout:g} seconds"
+                if last == end
+                else f"Nothing of the body came for {idle_timeout:g} seconds"
             ) from None
         if piece is None:
             return

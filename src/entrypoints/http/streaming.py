@@ -9,6 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ...domain.errors import StewardError
+from ...service_layer.deadline import within
 from .problems import HttpProblem
 
 log = logging.getLogger("steward.http")
@@ -21,9 +22,11 @@ class StreamedAnswer(StreamingResponse):
     No piece is asked for before the client has taken those before; when the client has left, none is any more.
     """
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None], headers: Mapping[str, str]) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes, None], headers: Mapping[str, str], *, timeout: float) -> None:
+        """`timeout` is for all of it, in seconds."""
         super().__init__(pieces, headers=headers)
         self._pieces = pieces
+        self._timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._pieces):
@@ -39,22 +42,29 @@ class StreamedAnswer(StreamingResponse):
                 await self._send_as_it_comes(scope, receive, send)
 
     async def _send_as_it_comes(self, scope: Scope, receive: Receive, send: Send) -> None:
-        first = await anext(self._pieces, b"")
+        begun = False
+        try:
+            async with within(self._timeout):
+                first = await anext(self._pieces, b"")
+                begun = True
+                await self._start(send)
+                await _send_piece(send, first)
+                await self._send_the_rest(receive, send)
+        except StewardError as error:
+            if not begun or "steward.break_off" not in scope:
+                raise
+            log.warning("%s was broken off: %s", scope["path"], error)
+            scope["steward.break_off"]()
+
+    async def _send_the_rest(self, receive: Receive, send: Send) -> None:
         left = asyncio.create_task(_until_client_leaves(receive))
         try:
-            await self._start(send)
-            await _send_piece(send, first)
             async for piece in self._pieces:
                 if left.done():
                     return
                 await _send_piece(send, piece)
                 await asyncio.sleep(0)  # a client who takes all at once leaves others no turn
             await _send_piece(send, b"", more=False)
-        except StewardError as error:
-            if "steward.break_off" not in scope:
-                raise
-            log.warning("%s was broken off: %s", scope["path"], error)
-            scope["steward.break_off"]()
         finally:
             left.cancel()
 

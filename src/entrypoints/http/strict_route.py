@@ -15,6 +15,8 @@ from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Scope
 
+from ...config import Settings
+from ...service_layer.deadline import within
 from .answer_headers import OF_THE_ROUTE
 from .authentication import SCHEME, SignIn, access_token_of, identified, sign_in_wanted
 from .deprecation import deprecation_of
@@ -33,10 +35,12 @@ class StrictRoute(APIRoute):
     In this order: of whoever sends nothing that can be a token not even the body is read. Of others it is read before
     the database is asked who they are, or whoever holds a body back would keep the rights of when it began.
 
-    Routes of another kind have a class of their own: `body_limit` names the setting that bounds their bodies.
+    Routes of another kind have a class of their own: `body_limit` and `time_limit` name the settings that bound the
+    body, and the time from when it has come to when the answer begins.
     """
 
     body_limit: ClassVar[str] = "max_body_size"
+    time_limit: ClassVar[str] = "request_timeout"
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         self._sign_in = sign_in_wanted(endpoint)
@@ -55,21 +59,26 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = self._validating_handler()
         wanted = self._sign_in
-        takes_body = self.body_field is not None
-        body_limit = self.body_limit
 
         async def handle_strictly(request: Request) -> Response:
+            settings: Settings = request.app.state.container.settings()
             token = None if wanted is None else access_token_of(request, wanted)
-            if takes_body:
-                request = JsonRequest(request.scope, request.receive)
-                await request.read(getattr(request.app.state.container.settings(), body_limit))
-                request.state.content = await request.body()
-            if wanted is None:
-                return await handle(request)
-            async with identified(request, token):
-                return await handle(request)
+            request = await self.read_body(request, settings)
+            async with within(getattr(settings, self.time_limit), statement=settings.statement_timeout):
+                if wanted is None:
+                    return await handle(request)
+                async with identified(request, token):
+                    return await handle(request)
 
         return handle_strictly
+
+    async def read_body(self, request: Request, settings: Settings) -> Request:
+        """Before the time of the request begins: the body comes as fast as its client sends it."""
+        if self.body_field is not None:
+            request = JsonRequest(request.scope, request.receive)
+            await request.read(getattr(settings, self.body_limit), timeout=settings.body_timeout)
+            request.state.content = await request.body()
+        return request
 
     def _validating_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

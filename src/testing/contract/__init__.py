@@ -28,6 +28,7 @@ _SUBJECTS = (
     "failures",
     "unknown_outcomes",
     "cancellation",
+    "deadlines",
     "isolation",
     "repositories",
     "pages",
@@ -42,6 +43,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{subject}" for subject in _SUBJECT
 
 from .attempts import Attempts  # noqa: E402
 from .cancellation import Cancellation  # noqa: E402
+from .deadlines import Deadlines  # noqa: E402
 from .ending import Ending  # noqa: E402
 from .failures import Failures  # noqa: E402
 from .generators import Generators  # noqa: E402
@@ -79,6 +81,7 @@ class UnitOfWorkContract(
     Failures,
     UnknownOutcomes,
     Cancellation,
+    Deadlines,
     Isolation,
     Repositories,
     Pages,

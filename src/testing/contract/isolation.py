@@ -13,7 +13,7 @@ from ...domain.errors import EmailTaken, ItemNotFound, UsernameTaken
 from ...domain.filters import ItemFilter
 from ...domain.items import NewItem
 from ...domain.users import NewUser
-from ...service_layer import items, users
+from ...service_layer import items, retry, users
 from ...service_layer.unit_of_work import UnitOfWork
 from ..given import Store, given_item, given_user
 from .setting import Setting
@@ -77,7 +77,13 @@ class Isolation(Setting):
     async def test_of_units_that_want_the_same_name_one_gets_it(self, store: Store) -> None:
         results = await asyncio.gather(
             *(
-                users.register_user(store.unit_of_work(), Actor.system(), username=name, email=f"{number}@example.org")
+                retry.run(
+                    store.unit_of_work(),
+                    users.register_user,
+                    Actor.system(),
+                    username=name,
+                    email=f"{number}@example.org",
+                )
                 for number, name in enumerate(("Ada", "ADA", "ada", "aDa"))
             ),
             return_exceptions=True,
@@ -88,7 +94,9 @@ class Isolation(Setting):
     async def test_of_units_that_want_the_same_address_one_gets_it(self, store: Store) -> None:
         results = await asyncio.gather(
             *(
-                users.register_user(store.unit_of_work(), Actor.system(), username=name, email="Same@example.org")
+                retry.run(
+                    store.unit_of_work(), users.register_user, Actor.system(), username=name, email="Same@example.org"
+                )
                 for name in ("ada", "bob", "cyd")
             ),
             return_exceptions=True,

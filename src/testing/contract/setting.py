@@ -28,6 +28,12 @@ class Setting:
         return False
 
     @pytest.fixture
+    def serializable(self) -> bool:
+        """Override it if units that write are serializable, so that whoever comes second gets a `Conflict` where
+        others would only wait."""
+        return False
+
+    @pytest.fixture
     def readers_beside_the_writer(self, readers_wait: bool) -> None:
         if readers_wait:
             pytest.skip("the store has a single connection: nobody reads beside a writer")

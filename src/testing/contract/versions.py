@@ -12,7 +12,7 @@ from ...domain.actors import Actor
 from ...domain.errors import Conflict, TransactionAborted, VersionMismatch
 from ...domain.items import Item
 from ...domain.users import User
-from ...service_layer import items, users
+from ...service_layer import items, retry, users
 from ...service_layer.unit_of_work import UnitOfWork
 from ..given import Store, given_item, given_user
 from .setting import Setting
@@ -114,7 +114,9 @@ class Versions(Setting):
         item = await given_item(store, quantity=0)
         results = await asyncio.gather(
             *(
-                items.update_item(store.unit_of_work(), Actor.system(), item_id=item.id, quantity=7 + n, version=1)
+                retry.run(
+                    store.unit_of_work(), items.update_item, Actor.system(), item_id=item.id, quantity=7 + n, version=1
+                )
                 for n in range(4)
             ),
             return_exceptions=True,

@@ -235,6 +235,7 @@ MATRIX = (
     Row("import_items", "POST /items/import", _401, "200", "200", "200", sent='{"name": "Lid"}'),
     _public("get_liveness", "GET /livez"),
     _public("get_readiness", "GET /readyz"),
+    _public("get_metrics", "GET /metrics"),
     _public("explain_problem", "GET /problems/conflict"),
     _public("/openapi.json", "GET /openapi.json"),
     _public("/docs", "GET /docs"),

@@ -37,7 +37,7 @@ READING = [
     "export_items",
     "get_readiness",
 ]
-WITHOUT_DATABASE = ["get_liveness", "explain_problem"]
+WITHOUT_DATABASE = ["get_liveness", "get_metrics", "explain_problem"]
 EVERY = [*WRITING, *READING, *WITHOUT_DATABASE]
 # Those that look at If-Match, those that look at it before they change something, and those that take a key.
 CHANGING = ["update_user", "delete_user", "update_item", "delete_item", "transfer_item"]
@@ -105,6 +105,7 @@ class Scene:
             "import_items": Call("POST", "/items/import", lines=LINES, by={**as_ada, **DIGEST}),
             "get_liveness": Call("GET", "/livez"),
             "get_readiness": Call("GET", "/readyz"),
+            "get_metrics": Call("GET", "/metrics"),
             "explain_problem": Call("GET", "/problems/conflict"),
         }
 

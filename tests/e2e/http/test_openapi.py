@@ -37,6 +37,7 @@ PARAMETERS = {
     "import_items": set(),
     "get_liveness": set(),
     "get_readiness": set(),
+    "get_metrics": set(),
     "explain_problem": {"slug"},
 }
 _CONDITIONS = {"If-Match", "If-None-Match"}
@@ -158,7 +159,7 @@ async def test_the_authorize_button_finds_the_form_of_sign_in(edge: Api) -> None
 async def test_the_document_says_where_one_has_to_be_signed_in(edge: Api) -> None:
     asked = {operation["operationId"]: operation["security"] for _, _, operation in edge.document.operations()}
     for_everybody = {name for name, security in asked.items() if security == []}
-    assert for_everybody == {"issue_token", "get_liveness", "get_readiness", "explain_problem"}
+    assert for_everybody == {"issue_token", "get_liveness", "get_readiness", "get_metrics", "explain_problem"}
     assert asked.pop("register_user") == [{}, {"OAuth2": []}]
     assert all(asked[name] == [{"OAuth2": []}] for name in asked.keys() - for_everybody)
 

@@ -1,6 +1,7 @@
 """Every problem that the OpenAPI document names for an operation is produced here, or said to be out of reach."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -134,6 +135,8 @@ ELSEWHERE = {
     ("export_items", "bad_request"): "by HTTP/1.0: test_exports.py",
     ("get_liveness", "internal_error"): "there is nothing in it that could fail",
     ("explain_problem", "internal_error"): "likewise",
+    ("get_metrics", "internal_error"): "likewise",
+    ("get_metrics", "route_not_found"): "where the settings switch it off: test_metrics.py",
 }
 
 
@@ -150,6 +153,7 @@ async def test_every_documented_problem_is_produced_or_said_to_be_out_of_reach(e
         *((operation, "invalid_request") for operation in EVERY),
         *((operation, code) for operation in WITH_BODY for _, _, (_, code) in BAD_BODIES),
         *((operation, code) for operation in WITH_FORM for _, _, (_, code) in BAD_FORMS),
+        *((operation, "request_timeout") for operation in [*WITH_BODY, *WITH_FORM]),
         *((operation, "version_mismatch") for operation in CONDITIONAL),
         *((operation, "precondition_required") for operation in CHANGING),
         *((operation, code) for operation in REPEATABLE for code in KEYS),
@@ -266,3 +270,17 @@ async def test_every_operation_that_takes_a_body_refuses_bad_ones(
     call = (await scene_on(edge)).calls()[operation]
     answer = await edge.client.request(call.method, call.path, content=content, headers={**headers, **(call.by or {})})
     assert problem_of(answer) == problem
+
+
+@pytest.mark.parametrize("operation", [*WITH_BODY, *WITH_FORM])
+async def test_every_operation_that_takes_a_body_waits_no_longer_for_it_than_it_may(operation: str) -> None:
+    async def never_whole() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with serving("sqlite+aiosqlite:///:memory:", body_timeout=0.05) as api:
+        call = (await scene_on(api)).calls()[operation]
+        headers = {**(FORM if operation in WITH_FORM else JSON), **(call.by or {})}
+        answer = await api.client.request(call.method, call.path, content=never_whole(), headers=headers)
+        assert problem_of(answer) == (408, "request_timeout")
+        assert answer.headers["Connection"] == "close"

@@ -1,13 +1,15 @@
 """What ties a request, its answer and its log lines together, and what none of them may show."""
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.types import Message
+from steward.domain.actors import Actor
 from steward.entrypoints.http.authentication import get_actor
-from steward.entrypoints.http.request_id import RequestIdFilter
+from steward.entrypoints.http.request_id import current_request_id
 
 from tests.support.http import Api, problem_of, serving
 
@@ -17,12 +19,11 @@ PASSWORD = "Geheim-4711-hunter2"
 class Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.setFormatter(logging.Formatter("%(request_id)s %(name)s %(levelname)s %(message)s"))
-        self.addFilter(RequestIdFilter())
+        self.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(self.format(record))
+        self.lines.append(f"{current_request_id() or '-'} {self.format(record)}")
 
 
 @pytest.fixture
@@ -78,6 +79,26 @@ async def test_every_log_line_of_a_request_carries_its_id(logged: list[str]) -> 
     assert all(line.startswith("first ") for line in first)
     assert second
     assert all(line.startswith("second ") for line in second)
+
+
+async def test_what_runs_on_after_a_request_is_not_of_it_any_more(logged: list[str]) -> None:
+    """A connection of the pool lives on in the context of the request that made it."""
+    ran = asyncio.Event()
+
+    def later() -> None:
+        logging.getLogger("somebody.else").warning("later")
+        ran.set()
+
+    async def made_a_connection() -> Actor:
+        logging.getLogger("somebody.else").warning("meanwhile")
+        asyncio.get_running_loop().call_later(0.5, later)
+        return Actor.system()
+
+    async with serving("sqlite+aiosqlite:///:memory:") as api:
+        api.app.dependency_overrides[get_actor] = made_a_connection
+        await api.client.get("/users/1", headers={"X-Request-ID": "first"})
+        await ran.wait()
+    assert [line.split()[0] for line in logged if "somebody.else" in line] == ["first", "-"]
 
 
 async def test_a_bug_is_answered_without_a_word_about_it_and_logged_with_all_of_them(logged: list[str]) -> None:

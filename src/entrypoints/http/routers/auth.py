@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ....config import Settings
 from ....domain.actors import Actor
 from ....domain.errors import SessionNotFound
 from ....domain.sessions import SessionId
@@ -27,7 +28,16 @@ from ..where_from import client_of
 
 _LONGEST_FORM = 64 * 1024  # bytes: to take apart a megabyte of percent signs would keep the server busy
 
+
+class FormRoute(StrictRoute):
+    async def read_body(self, request: Request, settings: Settings) -> Request:
+        limit = min(_LONGEST_FORM, settings.max_body_size)
+        request.state.form = await read_form(request, limit, timeout=settings.body_timeout)
+        return request
+
+
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
+form_router = APIRouter(route_class=FormRoute)
 
 _FORM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -41,7 +51,7 @@ _FORM_SCHEMA: dict[str, Any] = {
 }
 
 
-@router.post(
+@form_router.post(
     "/token",
     operation_id="issue_token",
     summary="Sign in, or refresh",
@@ -50,6 +60,7 @@ _FORM_SCHEMA: dict[str, Any] = {
         "invalid_credentials",
         "unsupported_grant_type",
         "malformed_form",
+        "request_timeout",
         "body_too_large",
         "unsupported_media_type",
         "rate_limited",
@@ -63,7 +74,7 @@ async def issue_token(request: Request, uow: CurrentUnitOfWork, accounts: Curren
     A refresh token is exchanged once. Its answer may get lost, so it may be sent again for a moment, as long as the one
     that came of it has not been used; any other reuse ends the session.
     """
-    form = await read_form(request, min(_LONGEST_FORM, request.app.state.container.settings().max_body_size))
+    form: dict[str, str] = request.state.form
     grant = form.get("grant_type")
     if grant == "password":
         username, password = _fields(form, "username", "password")
@@ -78,6 +89,9 @@ async def issue_token(request: Request, uow: CurrentUnitOfWork, accounts: Curren
     else:
         raise HttpProblem("unsupported_grant_type", "The grants are `password` and `refresh_token`")
     return _token_answer(tokens, int(accounts.lifetimes.access.total_seconds()))
+
+
+router.include_router(form_router)
 
 
 def _fields(form: dict[str, str], *names: str) -> list[str]:

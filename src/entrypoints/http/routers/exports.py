@@ -61,7 +61,8 @@ async def export(
         "Content-Type": _CONTENT_TYPES[chosen],
         "Content-Disposition": f'attachment; filename="items.{chosen}"',
     }
-    return StreamedAnswer(_pieces(request, uow, actor, chosen), headers)
+    timeout = request.app.state.container.settings().export_timeout
+    return StreamedAnswer(_pieces(request, uow, actor, chosen), headers, timeout=timeout)
 
 
 async def _pieces(request: Request, uow: UnitOfWork, actor: Actor, format: Format) -> AsyncGenerator[bytes, None]:

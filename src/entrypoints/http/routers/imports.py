@@ -1,6 +1,5 @@
 """`/items/import`"""
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from ....bootstrap import Container
-from ....domain.errors import DeadlineExceeded
+from ....service_layer.deadline import within
 from ....service_layer.imports import import_items
 from ...item_files.formats import BY_MEDIA_TYPE
 from ...item_files.reading import ItemFile
@@ -35,12 +34,15 @@ class ImportRoute(OwnPathRoute):
             check_media_type(request, tuple(BY_MEDIA_TYPE))
             if "idempotency-key" in request.headers and "content-digest" not in request.headers:
                 raise digest_required()
-            async with identified(request, token):
-                user_id = request.state.actor.user_id
             settings = request.app.state.container.settings()
+            async with within(settings.request_timeout), identified(request, token):
+                user_id = request.state.actor.user_id
             with request.app.state.import_places.taken_by(user_id):
                 async with spooled(
-                    request, limit=settings.max_import_size, idle_timeout=settings.import_idle_timeout
+                    request,
+                    limit=settings.max_import_size,
+                    timeout=settings.import_body_timeout,
+                    idle_timeout=settings.import_idle_timeout,
                 ) as spool:
                     request.state.spool = spool
                     request.state.content = spool.sha256
@@ -89,13 +91,10 @@ async def import_(
     assert actor.user_id is not None
     format = BY_MEDIA_TYPE[request.headers["content-type"].partition(";")[0].strip().lower()]
     file = ItemFile(spool.file, format, actor.user_id, longest_line=settings.max_body_size)
-    try:
-        async with asyncio.timeout(settings.import_timeout):  # what takes so long to read alone cannot be added in time
-            await file.check()
-        async with asyncio.timeout(settings.import_timeout):
-            return await execute(import_items, answer=_answer, pieces=file.pieces)
-    except TimeoutError:
-        raise DeadlineExceeded("The import took longer than it may") from None
+    async with within(settings.import_timeout):  # what takes so long to read alone cannot be added in time
+        await file.check()
+    async with within(settings.import_timeout, statement=settings.statement_timeout):
+        return await execute(import_items, answer=_answer, pieces=file.pieces)
 
 
 def _answer(created: int) -> Response:

@@ -3,11 +3,12 @@
 from html import escape
 
 from fastapi import APIRouter, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
+from ....bootstrap import Container
 from ..answers import JsonAnswer
-from ..dependencies import CurrentUnitOfWork
 from ..documentation import answers, problems
+from ..metrics import CONTENT_TYPE, Metrics
 from ..problem_types import PROBLEM_TYPES
 from ..problems import HttpProblem
 from ..schemas import Health
@@ -33,13 +34,31 @@ async def live() -> Response:
     summary="Can requests be served?",
     responses=answers(Health, "They can") | problems("shutting_down"),
 )
-async def ready(request: Request, uow: CurrentUnitOfWork) -> Response:
-    """Asks the database, and says no from the moment the server has been told to end."""
+async def ready(request: Request) -> Response:
+    """Asks the database, by a connection of its own, so that a full pool is not taken for a fault; and says no from the
+    moment the server has been told to end."""
     if getattr(request.state, "draining", False):
         raise HttpProblem("shutting_down", "This server is ending")
-    async with uow.reading():
-        await uow.users.is_empty()
+    container: Container = request.app.state.container
+    await container.database().ping(timeout=container.settings().readiness_timeout)
     return JsonAnswer({"status": "ok"})
+
+
+@router.get(
+    "/metrics",
+    operation_id="get_metrics",
+    summary="What the server counts",
+    response_class=PlainTextResponse,
+    response_description="In the text format of Prometheus",
+    responses=problems("route_not_found", database=False),
+)
+async def metrics(request: Request) -> Response:
+    """Of all server processes on this machine: requests, problems, and what the pools hold and refuse. Asks neither the
+    database nor for a place in its queue. With STEWARD_METRICS=false there is nothing here."""
+    figures: Metrics | None = request.app.state.metrics
+    if figures is None:
+        raise HttpProblem("route_not_found", "There is nothing at this path")
+    return Response(figures.text(), headers={"Content-Type": CONTENT_TYPE})
 
 
 @router.get(

@@ -1,0 +1,166 @@
+"""GET /metrics: that each fault can be told by its figures, and that the figures of several processes add up."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import httpx2
+import pytest
+from steward.domain.errors import OutcomeUnknown
+
+from tests.support.figures import Figures
+from tests.support.http import problem_of, serving
+from tests.support.steward_server import StewardServer
+
+from .breaking import break_writes, mend_writes
+
+_LIMIT = 60.0  # seconds; figures that do not come must end the test
+_REQUESTS = "steward_http_requests_total"
+
+
+async def figures_of(client: httpx2.AsyncClient) -> Figures:
+    return Figures((await client.get("/metrics")).raise_for_status().text)
+
+
+def figures(server: StewardServer) -> Figures:
+    return Figures(httpx2.get(f"{server.url}/metrics").raise_for_status().text)
+
+
+async def test_it_needs_neither_the_database_nor_a_place_in_its_queue(server_url: str) -> None:
+    async with serving(server_url, pool_size=1, pool_timeout=0.1, pool_queue=0) as api:
+        ada = await api.user()
+        admissions = api.database.admissions.values()
+        for admission in admissions:
+            await admission.enter()
+        assert problem_of(await api.client.get(f"/users/{ada['id']}")) == (503, "overloaded")
+        found = await figures_of(api.anonymous)
+        for admission in admissions:
+            admission.leave()
+    name = "connections" if server_url.startswith("postgresql") else "readers"
+    assert found("steward_database_slots", pool=name) == 1
+    assert found("steward_database_connections_in_use", pool=name) == 1
+    assert found("steward_database_refused_total", pool=name) == 1
+    assert found("steward_problems_total", code="overloaded") == 1
+
+
+async def test_every_request_is_counted_by_the_template_of_its_route(sqlite_url: str) -> None:
+    async with serving(sqlite_url) as api:
+        for path in ("/items/1", "/items/2", "/nope/1", "/nope/2"):
+            await api.client.get(path)
+        await api.client.request("OPTIONS", "/items")
+        found = await figures_of(api.client)
+    assert found(_REQUESTS, method="GET", route="/items/{item_id}", status="404") == 2
+    assert found(_REQUESTS, method="GET", route="unmatched", status="404") == 2
+    assert found("steward_problems_total", code="item_not_found") == 2
+    assert not any("nope" in str(labels) for labels in found.labels_of(_REQUESTS))
+
+
+async def test_a_refused_sign_in_is_counted(sqlite_url: str) -> None:
+    async with serving(sqlite_url, rate_limits=True, rate_limit_sign_in="1/h") as api:
+        form = {"grant_type": "password", "username": "nobody", "password": "wrong"}
+        answers = [await api.anonymous.post("/auth/token", data=form) for _ in range(3)]
+        found = await figures_of(api.anonymous)
+    assert [answer.status_code for answer in answers] == [400, 429, 429]
+    assert found("steward_sign_ins_refused_total", code="invalid_credentials") == 1
+    assert found("steward_sign_ins_refused_total", code="rate_limited") == 2
+
+
+async def test_retries_and_unknown_outcomes_are_counted(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(postgres_url) as api:
+        await break_writes(postgres_url, "40001")
+        assert problem_of(await api.client.post("/items", json={"name": "Box"})) == (409, "conflict")
+        await mend_writes(postgres_url)
+
+        async def lost(*_: object, **__: object) -> None:
+            raise OutcomeUnknown
+
+        monkeypatch.setattr("steward.adapters.database.items.DatabaseItems.add", lost)
+        assert problem_of(await api.client.post("/items", json={"name": "Box"})) == (503, "outcome_unknown")
+        found = await figures_of(api.client)
+    assert found("steward_transaction_retries_total") >= 1
+    assert found("steward_unknown_outcomes_total") == 1
+
+
+async def test_two_applications_in_one_process_share_no_figures(sqlite_url: str) -> None:
+    async with serving(sqlite_url) as one, serving(sqlite_url) as other:
+        await one.client.get("/nope")
+        assert (await figures_of(one.client))("steward_problems_total", code="route_not_found") == 1
+        assert (await figures_of(other.client))("steward_problems_total", code="route_not_found") == 0
+
+
+async def test_it_can_be_switched_off(sqlite_url: str) -> None:
+    async with serving(sqlite_url, metrics=False) as api:
+        assert problem_of(await api.client.get("/metrics")) == (404, "route_not_found")
+
+
+def test_of_several_processes_any_one_answers_for_all(sqlite_url: str) -> None:
+    with StewardServer(sqlite_url, "--workers", "3") as server:
+        for _ in range(60):  # each on a connection of its own: they come to all of them
+            assert httpx2.get(f"{server.url}/nope").status_code == 404
+        answers = [figures(server) for _ in range(10)]
+        _until(server, lambda found: found("steward_processes") == 3)
+        found = figures(server)
+        assert found("steward_database_slots", pool="writer") == 3
+        assert server.stop() == 0
+    assert {found(_REQUESTS, method="GET", route="unmatched", status="404") for found in answers} == {60}
+
+
+def test_a_process_that_has_died_leaves_what_it_has_counted_and_nothing_else(sqlite_url: str) -> None:
+    with StewardServer(sqlite_url, "--workers", "2") as server:
+        for _ in range(40):
+            httpx2.get(f"{server.url}/nope")
+        _until(server, lambda found: found("steward_processes") == 2)
+        killed = _workers_of(server)[0]
+        shared = _shared_by(killed)
+        os.kill(killed, signal.SIGKILL)
+        _until(server, lambda _: killed not in _workers_of(server) and _telling(shared) >= set(_workers_of(server)))
+        _until(server, lambda found: found("steward_processes") == 2)
+        found = figures(server)
+        assert found("steward_database_slots", pool="writer") == 2
+        assert found(_REQUESTS, method="GET", route="unmatched", status="404") == 40
+    assert len([line for line in server.errors if f"Server process {killed} has ended" in line]) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_what_the_processes_share_is_gone_when_they_are(how: signal.Signals, sqlite_url: str) -> None:
+    with StewardServer(sqlite_url, "--workers", "2") as server:
+        shared = _shared_by(_workers_of(server)[0])
+        assert shared.is_dir()
+        server.stop(how)
+    give_up_at = time.monotonic() + _LIMIT
+    while shared.exists():
+        assert time.monotonic() < give_up_at
+        time.sleep(0.05)
+
+
+def _shared_by(worker: int) -> Path:
+    """The directory in which the processes keep their figures together."""
+    environment = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+    (found,) = [each.partition(b"=")[2].decode() for each in environment if each.startswith(b"PROMETHEUS_")]
+    return Path(found)
+
+
+def _telling(shared: Path) -> set[int]:
+    """Which processes tell there what they hold."""
+    return {int(file.stem.rpartition("_")[2]) for file in shared.glob("gauge_live*.db")}
+
+
+def _workers_of(server: StewardServer) -> list[int]:
+    """Those that serve; multiprocessing has a process of its own among the children."""
+    supervisor = server.process.pid
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def _until(server: StewardServer, holds: Callable[[Figures], bool]) -> None:
+    """The figures of other processes are a second old at most; a new process takes as long as it takes to start."""
+    give_up_at = time.monotonic() + _LIMIT
+    while True:
+        with suppress(httpx2.TransportError):  # of the process that was killed
+            if holds(figures(server)):
+                return
+        assert time.monotonic() < give_up_at
+        time.sleep(0.1)

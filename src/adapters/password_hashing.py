@@ -4,9 +4,9 @@ import asyncio
 import secrets
 from base64 import b64encode
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import BoundedSemaphore
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from argon2 import DEFAULT_HASH_LENGTH, DEFAULT_RANDOM_SALT_LENGTH, PasswordHasher
 from argon2.exceptions import VerificationError, VerifyMismatchError
@@ -26,7 +26,7 @@ class Argon2Hasher:
     """RFC 9106. `memory` is in KiB. Threads are made when the first password is hashed; `close` ends them.
 
     At most `threads` passwords are being hashed and `queue` are waiting: the next one is `Overloaded` at once, because
-    whoever waits behind them would rather be told.
+    whoever waits behind them would rather be told. `size`, `in_use`, `waiting` and `refused` tell how it stands.
     """
 
     def __init__(self, *, memory: int, iterations: int, parallelism: int, threads: int, queue: int = 64) -> None:
@@ -35,6 +35,19 @@ class Argon2Hasher:
         # Not the loop's default pool: a rush of sign-ups must not hold up everything else that uses threads.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="steward-hashing")
         self._slots = BoundedSemaphore(threads + queue)
+        self._under_way: set[Future[Any]] = set()
+        self.size = threads
+        self.refused = 0
+
+    @property
+    def in_use(self) -> int:
+        """How many passwords are being hashed."""
+        return min(len(self._under_way), self.size)
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for a thread."""
+        return max(len(self._under_way) - self.size, 0)
 
     async def hash(self, password: str) -> PasswordHash:
         """See the port."""
@@ -53,15 +66,21 @@ class Argon2Hasher:
 
     async def _in_a_thread(self, job: Callable[[], Result]) -> Result:
         if not self._slots.acquire(blocking=False):
+            self.refused += 1
             raise Overloaded("Too many passwords are being checked: try again in a moment")
         try:
             future = self._threads.submit(job)
         except BaseException:
             self._slots.release()
             raise
+        self._under_way.add(future)
         # When the job is done, or was cancelled before it began: a thread that hashes for nobody is busy all the same.
-        future.add_done_callback(lambda _: self._slots.release())
+        future.add_done_callback(self._free)
         return await asyncio.wrap_future(future)
+
+    def _free(self, future: Future[Any]) -> None:
+        self._under_way.discard(future)
+        self._slots.release()
 
     def _verify(self, password: str, stored: str) -> Verified:
         try:

@@ -16,6 +16,7 @@ from . import (
     test_killed_server,
     test_leaving_clients,
     test_mutants,
+    test_overload,
     test_registers,
     test_swallowed_packets,
     test_transfers,
@@ -32,6 +33,7 @@ CHECKS = (
     LongForm(test_transfers.check, {"clients": 16, "turns": 60}),
     LongForm(test_registers.check, {"clients": 16, "turns": 40, "registers": 3}),
     LongForm(test_duplicate_keys.check, {"clients": 16, "keys": 30}),
+    LongForm(test_overload.check, {"seconds": 20}),
     LongForm(test_mutants.check),
 )
 

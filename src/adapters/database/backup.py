@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from ...domain.errors import DeadlineExceeded, StorageError, StorageFull
-from .schema import _require_known
+from .schema import require_known
 from .sqlite_snapshot import code_of, fix_snapshot, open_file, sqlite_may_fail
 
 Progress = Callable[[int, int], None]  # pages that are done, and all of them
@@ -153,7 +153,7 @@ def _check(connection: sqlite3.Connection, path: Path, until: float) -> str:
     if not {"alembic_version", "users"} <= tables:
         raise StorageError(f"{path} does not hold a database of Steward's")
     (revision,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
-    _require_known(revision)
+    require_known(revision)
     connection.set_progress_handler(lambda: time.monotonic() > until, _OPERATIONS_AT_ONCE)
     try:
         (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()

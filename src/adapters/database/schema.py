@@ -43,7 +43,7 @@ async def require_newest(database: Database) -> None:
     current, newest = await current_revision(database), newest_revision()
     if current == newest:
         return
-    _require_known(current)
+    require_known(current)
     raise SchemaOutOfDate(
         f"The schema is at revision {current or 'none'} and has to be at {newest}: run `steward db upgrade`"
     )
@@ -71,7 +71,7 @@ async def downgrade(database: Database, revision: str) -> None:
 
 async def _migrate(database: Database, change: Callable[[Config, str], None], revision: str) -> None:
     def work(connection: Connection) -> None:
-        _require_known(_revision(connection))
+        require_known(_revision(connection))
         config = Config()
         config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
         config.attributes["connection"] = connection
@@ -152,7 +152,7 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _require_known(revision: str | None) -> None:
+def require_known(revision: str | None) -> None:
     known = {script.revision for script in _scripts().walk_revisions()}
     if revision is not None and revision not in known:
         raise SchemaOutOfDate(

@@ -109,6 +109,7 @@ class ProblemProtocol(TimedProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         cycle.scope["steward.break_off"] = partial(_break_off, cycle)  # type: ignore[typeddict-unknown-key]
+        cycle.scope["steward.has_left"] = lambda: cycle.disconnected  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -139,6 +140,8 @@ class ProblemProtocol(TimedProtocol):
         status = HTTPStatus(answer.status_code)
         line = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
         self.transport.write(line + head + b"\r\n" + bytes(answer.body))
+        if "observers" in self.app_state:
+            self.app_state["observers"].saw_refused(answer.status_code, self._fault[0], len(answer.body))
         # Closed while bytes still come, the connection would be reset, and the answer lost (RFC 9112 section 9.6).
         self.transport.write_eof()
         self.await_taking()

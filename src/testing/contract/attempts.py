@@ -1,20 +1,18 @@
 """What the repository of counters promises (`steward.domain.repositories`)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta, timezone
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from ...domain.attempts import Counter, CounterKey
-from ...domain.errors import Conflict, InvalidValue
+from ...domain.errors import InvalidValue
 from ..given import Store
 from .setting import Setting
-from .steps import apart, key_of
-
-T = TypeVar("T")
+from .steps import again_after_conflicts, apart, key_of
 
 NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
 HOUR, INSTANT = timedelta(hours=1), timedelta(microseconds=1)
@@ -27,14 +25,6 @@ async def count(store: Store, *keys: CounterKey, at: datetime = NOON, window: ti
         counted = await uow.attempts.count(dict.fromkeys(keys, at + window), at=at)
         await uow.commit()
     return counted
-
-
-async def again_after_conflicts(unit: Callable[[], Awaitable[T]]) -> T:
-    while True:
-        try:
-            return await unit()
-        except Conflict:
-            await asyncio.sleep(0)
 
 
 async def take_back(store: Store, *counted: Counter) -> None:

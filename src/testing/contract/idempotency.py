@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ...domain.errors import IdempotencyKeyInUse, InvalidValue, TokenRevoked
+from ...domain.errors import Conflict, IdempotencyKeyInUse, InvalidValue, TokenRevoked
 from ...domain.idempotency import KeyHash, Remembered, RequestKey
 from ...domain.users import UserId
 from ..given import Store, given_user
@@ -66,12 +66,17 @@ class Idempotency(Setting):
         assert await remember(store, other, b"new", at=end, until=end + DAY) is None
         assert await find(store, A, at=end) == Remembered(other.fingerprint, b"new", end + DAY)
 
-    async def test_a_claim_never_waits_for_another_and_has_its_effect_once(self, store: Store) -> None:
+    async def test_a_claim_never_waits_for_another_and_has_its_effect_once(
+        self, store: Store, serializable: bool
+    ) -> None:
         async def claim() -> str:
             try:
                 return "claimed" if await remember(store, A) is None else "remembered"
             except IdempotencyKeyInUse:
                 return "in use"
+            except Conflict:
+                assert serializable
+                return "conflict"
 
         outcomes = await asyncio.gather(*(apart(claim()) for _ in range(20)))
         assert outcomes.count("claimed") == 1

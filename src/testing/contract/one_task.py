@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -10,7 +11,7 @@ from ...domain.errors import AlreadyInTransaction, ConcurrentUse, StewardError, 
 from ...service_layer.unit_of_work import UnitOfWork
 from ..given import Store, given_user
 from .setting import Setting
-from .steps import add, apart, has_begun, names, names_in, register
+from .steps import add, again_after_conflicts, apart, has_begun, names, names_in, register
 
 
 class OneTask(Setting):
@@ -143,8 +144,9 @@ class OneTask(Setting):
         assert await names(store) == {"ada"}
 
     @pytest.mark.promise(7)
-    async def test_units_of_different_tasks_do_not_mind_each_other(self, store: Store) -> None:
-        await asyncio.gather(*(register(store.unit_of_work(), f"user-{number}") for number in range(8)))
+    async def test_units_of_different_tasks_do_not_mind_each_other(self, store: Store, serializable: bool) -> None:
+        units = [partial(register, store.unit_of_work(), f"user-{number}") for number in range(8)]
+        await asyncio.gather(*(again_after_conflicts(unit) if serializable else unit() for unit in units))
         assert len(await names(store)) == 8
 
     @pytest.mark.promise(7)

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 from ...domain.attempts import Counter, CounterKey
+from ...domain.errors import Conflict
 from ...domain.idempotency import KeyHash, RequestKey
 from ...domain.items import Item, NewItem
 from ...domain.sessions import Client, Lifetimes, PresentedToken, Session, TokenHash, TokenPair
@@ -50,6 +51,14 @@ def new_item(owner: User, name: str = "Box", quantity: int = 1) -> NewItem:
 async def add(uow: UnitOfWork, name: str) -> User:
     """One statement that writes, in the block that is open."""
     return await uow.users.add(new_user(name), at=uow.now)
+
+
+async def again_after_conflicts(unit: Callable[[], Awaitable[Result]]) -> Result:
+    while True:
+        try:
+            return await unit()
+        except Conflict:
+            await asyncio.sleep(0)
 
 
 async def register(uow: UnitOfWork, name: str) -> User:

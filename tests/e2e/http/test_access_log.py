@@ -2,17 +2,19 @@
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import Iterator
 
 import httpx2
 import pytest
 
+from tests.support.figures import Figures
 from tests.support.http import PASSWORD, problem_of, serving
 from tests.support.logged import access_line, records
 from tests.support.steward_server import StewardServer
 
 from .breaking import break_writes, mend_writes
-from .raw_connections import connected, head_of, reset, up_to
+from .raw_connections import all_of, connected, head_of, reset, up_to
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +85,38 @@ def test_a_client_who_has_left_is_told_from_one_who_was_answered(logging_server:
         reset(connection)
     line = access_line(logging_server, "left")
     assert (line["status"], line["end"], line["level"]) == (None, "client_left", "info")
+
+
+async def test_a_client_who_leaves_before_a_short_answer_is_seen_to_have_left(sqlite_url: str) -> None:
+    with StewardServer(sqlite_url, access_log=True) as server:
+        server.sign_in()
+        with sqlite3.connect(sqlite_url.partition("///")[2], isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")  # whoever writes waits
+            body = b'{"name": "Box"}'
+            length = f"Content-Length: {len(body)}"
+            head = head_of(server, "POST /items", "X-Request-ID: left", "Content-Type: application/json", length)
+            with connected(server) as connection:
+                connection.sendall(head + body)
+                await asyncio.sleep(0.5)
+                reset(connection)
+            await asyncio.sleep(0.2)
+            other.execute("ROLLBACK")
+        other.close()
+        line = access_line(server, "left")
+        assert len(server.client.get("/items").json()["data"]) == 1
+    assert (line["status"], line["end"]) == (201, "client_left")
+
+
+async def test_what_is_not_http_has_a_line_too(logging_server: StewardServer) -> None:
+    with connected(logging_server) as connection:
+        connection.sendall(b"this is not HTTP\r\n\r\n")
+        answer = all_of(connection)
+    request_id = re.search(rb"(?i)x-request-id: (\w+)", answer)
+    assert request_id is not None
+    line = access_line(logging_server, request_id[1].decode())
+    assert (line["method"], line["route"], line["status"], line["code"]) == (None, None, 400, "bad_request")
+    figures = Figures(logging_server.client.get("/metrics").text)
+    assert figures("steward_problems_total", code="bad_request") >= 1
 
 
 def test_requests_on_one_connection_have_a_line_each(logging_server: StewardServer) -> None:

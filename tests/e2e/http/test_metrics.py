@@ -1,5 +1,6 @@
 """GET /metrics: that each fault can be told by its figures, and that the figures of several processes add up."""
 
+import asyncio
 import os
 import signal
 import time
@@ -66,6 +67,20 @@ async def test_a_refused_sign_in_is_counted(sqlite_url: str) -> None:
     assert [answer.status_code for answer in answers] == [400, 429, 429]
     assert found("steward_sign_ins_refused_total", code="invalid_credentials") == 1
     assert found("steward_sign_ins_refused_total", code="rate_limited") == 2
+
+
+async def test_the_queue_of_the_passwords_is_told(sqlite_url: str) -> None:
+    slow = {"hash_memory": 64 * 1024, "hash_iterations": 10, "hash_threads": 1, "hash_queue": 1}
+    async with serving(sqlite_url, **slow) as api:
+        hasher = api.container.hasher()
+        hashing = [asyncio.create_task(hasher.hash("swordfish 8")) for _ in range(3)]
+        await asyncio.wait(hashing, return_when=asyncio.FIRST_COMPLETED)  # the one that is refused
+        assert (hasher.in_use, hasher.waiting, hasher.refused) == (1, 1, 1)
+        await asyncio.gather(*hashing, return_exceptions=True)
+        found = await figures_of(api.client)
+    assert found("steward_hashing_slots") == 1
+    assert found("steward_hashing_in_use") == found("steward_hashing_waiting") == 0
+    assert found("steward_hashing_refused_total") == 1
 
 
 async def test_retries_and_unknown_outcomes_are_counted(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -70,7 +71,7 @@ async def test_a_refused_sign_in_is_counted(sqlite_url: str) -> None:
 
 
 async def test_the_queue_of_the_passwords_is_told(sqlite_url: str) -> None:
-    slow = {"hash_memory": 64 * 1024, "hash_iterations": 10, "hash_threads": 1, "hash_queue": 1}
+    slow: dict[str, Any] = {"hash_memory": 64 * 1024, "hash_iterations": 10, "hash_threads": 1, "hash_queue": 1}
     async with serving(sqlite_url, **slow) as api:
         hasher = api.container.hasher()
         hashing = [asyncio.create_task(hasher.hash("swordfish 8")) for _ in range(3)]

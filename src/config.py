@@ -52,7 +52,8 @@ class Settings(Deadlines):
     port: int = Field(default=8000, ge=0, le=65535)
     # Server processes. Each has a pool of its own.
     workers: int = Field(default=1, ge=1, le=128)
-    # Connections of each server process; times the processes, no more than PostgreSQL's max_connections.
+    # Connections of each server process. It has one more on PostgreSQL, for readiness: so many and one, times the
+    # processes, are no more than its max_connections.
     pool_size: int = Field(default=16, ge=1, le=500)
     # What stands between here and PostgreSQL: PgBouncer in transaction mode forwards neither prepared statements nor
     # most settings of a session.

@@ -11,12 +11,14 @@ import pytest
 import pytest_asyncio
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.engines import PoolSettings
 from steward.adapters.memory import MemoryDatabase
 
 from .support.postgres import NoPostgres, PostgresServer, execute
 
 DATABASE_FORMS = ("sqlite", "sqlite-memory", "postgres")
 FORMS = ("memory", *DATABASE_FORMS)
+PATIENT = PoolSettings(wait=60)  # a busy machine is no reason to send a test away
 ran: Counter[str] = Counter()
 
 
@@ -161,7 +163,7 @@ def database_url(database_form: str, request: pytest.FixtureRequest) -> str:
 @pytest_asyncio.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open database with the schema; the test must leave no connection behind."""
-    async with Database(database_url) as database:
+    async with Database(database_url, pool=PATIENT) as database:
         if database_url.endswith(":memory:"):
             await schema.upgrade(database)
         yield database
@@ -179,7 +181,7 @@ async def store(form: str, form_url: str) -> AsyncIterator[MemoryDatabase | Data
     if form == "memory":
         yield MemoryDatabase()
         return
-    async with Database(form_url) as database:
+    async with Database(form_url, pool=PATIENT) as database:
         if form_url.endswith(":memory:"):
             await schema.upgrade(database)
         yield database

@@ -16,15 +16,15 @@ async def run_to_completion(work: Coroutine[Any, Any, Result], *, abandon: Calla
     COMMIT that is still under way. Level-triggered cancellation (anyio) is waited out too. If `work` fails, its own
     error is raised rather than the cancellation: it tells more.
 
-    Whoever is cancelled by a deadline cannot wait for ever: at its last moment `abandon` is called, once, and makes the
-    work fail.
+    Whoever has a deadline cannot wait for ever: at its last moment `abandon` is called, once, and makes the work fail.
+    Not only if the cancellation comes here: one that came before is what most of the work is done for, to clean up.
     """
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     last_moment = deadline.last_moment()
     while not task.done():
         try:
-            if cancelled is None or last_moment is None:
+            if last_moment is None:
                 await asyncio.wait((task,))
             else:
                 await asyncio.wait((task,), timeout=max(0.0, last_moment - asyncio.get_running_loop().time()))

@@ -160,9 +160,9 @@ class BlockUnitOfWork:
         block.committed = True
 
     async def _commit_outermost(self, block: Block) -> None:
-        deadline.extend_to_last_moment()
         try:
-            await run_to_completion(self._commit_and_end(block), abandon=self._transaction.abort)
+            with deadline.committing():
+                await run_to_completion(self._commit_and_end(block), abandon=self._transaction.abort)
         except BaseException as error:
             if not block.committed:
                 self._blocks.doom = error

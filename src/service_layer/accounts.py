@@ -4,6 +4,7 @@ None of these is one transaction: an attempt is counted and committed before it 
 stands between the blocks. So they take a unit of work that is not open, and go through `run` themselves.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ..domain.errors import (
     InvalidCredentials,
     InvalidValue,
     NotAuthenticated,
+    OutcomeUnknown,
     PasswordReplaced,
     RegistrationClosed,
     StorageError,
@@ -24,6 +26,7 @@ from ..domain.errors import (
 from ..domain.sessions import Client, Lifetimes
 from ..domain.text import check_text
 from ..domain.users import LONGEST_TYPED_EMAIL, NewUser, PasswordHash, User, UserId
+from . import deadline
 from .hashing import Hasher, check_password
 from .limits import Attempt, Limits, count_attempts, take_back_attempts
 from .retry import run
@@ -147,13 +150,16 @@ class Accounts:
         self, uow: UnitOfWork, actor: Actor, attempts: Sequence[Attempt]
     ) -> AsyncIterator[Sequence[Counter]]:
         """Counts before the block is entered. What came to nothing because of the database, or because too many
-        passwords were waiting to be hashed, counts for nothing: a wrong password has been refused before."""
+        passwords were waiting to be hashed, counts for nothing: a wrong password has been refused before. Nor does what
+        was late, if the time between the ends of the deadline is enough."""
         counted = await run(uow, count_attempts, actor, attempts=attempts)
         try:
             yield counted
-        except (StorageError, Conflict):
-            with suppress(StorageError, Conflict):  # it would hide what went wrong
-                await run(uow, take_back_attempts, actor, counted=counted)
+        except (StorageError, Conflict, asyncio.CancelledError):
+            # What fails here would hide what went wrong.
+            with suppress(StorageError, Conflict, OutcomeUnknown, TimeoutError):
+                async with asyncio.timeout_at(deadline.last_moment()):
+                    await run(uow, take_back_attempts, actor, counted=counted)
             raise
 
 

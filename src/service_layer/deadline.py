@@ -7,8 +7,8 @@ that the answer comes within it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -19,14 +19,16 @@ RESERVE = 0.05  # of that time, where it is short
 STATEMENT = 5.0  # seconds, what a further attempt has to have before it
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Deadline:
-    """Times of the event loop."""
+    """Times of the event loop. `around` is the one that it stands in."""
 
     ends_at: float
     last_moment: float
     statement: float
     timeout: asyncio.Timeout
+    around: "_Deadline | None"
+    is_over: bool = False
 
 
 _current: ContextVar[_Deadline | None] = ContextVar("steward_deadline", default=None)
@@ -34,54 +36,77 @@ _current: ContextVar[_Deadline | None] = ContextVar("steward_deadline", default=
 
 @asynccontextmanager
 async def within(seconds: float, *, statement: float = STATEMENT) -> AsyncIterator[None]:
-    """Raise `DeadlineExceeded` if the block takes longer; what it was doing has been cancelled then.
+    """Raise `DeadlineExceeded` if the block takes longer; what it was doing has been cancelled then, and rolled back.
+    What it had committed before stays.
 
-    `statement` is how long one statement may take: `run` begins no further attempt when less than that is left. Inside
-    a block that ends earlier this one changes nothing.
+    `statement` is how long one statement may take: `run` begins no further attempt when less than that is left, or
+    less than half of the time where that is short. Inside a block that ends earlier this one changes nothing.
     """
     now = asyncio.get_running_loop().time()
     reserve = min(LONGEST_RESERVE, seconds * RESERVE)
-    around = _current.get()
+    around = _in_force()
     if around is not None and around.ends_at <= now + seconds - 2 * reserve:
         yield
         return
     ends_at = now + seconds - 2 * reserve
     try:
         async with asyncio.timeout_at(ends_at) as timeout:
-            _current.set(_Deadline(ends_at, ends_at + reserve, statement, timeout))
+            deadline = _Deadline(ends_at, ends_at + reserve, min(statement, seconds / 2), timeout, around)
+            _current.set(deadline)
             try:
                 yield
             finally:
+                deadline.is_over = True
                 _current.set(around)  # not by a token: a generator may be closed in another context
     except TimeoutError:
         if not timeout.expired():
             raise
-        raise DeadlineExceeded("It took longer than it may: nothing was stored") from None
+        raise DeadlineExceeded("It took longer than it may, and was rolled back") from None
 
 
 def remaining() -> float | None:
     """Seconds until what is being done is cancelled; None without a deadline."""
-    deadline = _current.get()
+    deadline = _in_force()
     return None if deadline is None else deadline.ends_at - _now()
 
 
 def allows_another_attempt() -> bool | None:
     """Whether a statement that takes its time would still be answered; None without a deadline."""
-    deadline = _current.get()
+    deadline = _in_force()
     return None if deadline is None else deadline.ends_at - _now() >= deadline.statement
 
 
 def last_moment() -> float | None:
     """The time of the event loop at which what cannot be cancelled is abandoned; None without a deadline."""
-    deadline = _current.get()
+    deadline = _in_force()
     return None if deadline is None else deadline.last_moment
 
 
-def extend_to_last_moment() -> None:
-    """A COMMIT begins: not the first end of the deadline holds from now on, but the second."""
+@contextmanager
+def committing() -> Iterator[None]:
+    """Around a COMMIT: not the first end of the deadline holds meanwhile, but the second.
+
+    If it was in time, the first holds again: what comes after it has an end of its own to be rolled back, too.
+    """
+    deadline = _in_force()
+    if deadline is None or deadline.timeout.expired():
+        yield
+        return
+    deadline.timeout.reschedule(deadline.last_moment)
+    try:
+        yield
+    finally:
+        # Later than that it stays: to be cancelled now would be to be told that nothing was stored.
+        if not deadline.is_over and not deadline.timeout.expired() and _now() < deadline.ends_at:
+            deadline.timeout.reschedule(deadline.ends_at)
+
+
+def _in_force() -> _Deadline | None:
+    """A task may outlive the block in which it was started: nobody waits for it there any more."""
     deadline = _current.get()
-    if deadline is not None and not deadline.timeout.expired() and deadline.timeout.when() != deadline.last_moment:
-        deadline.timeout.reschedule(deadline.last_moment)
+    while deadline is not None and deadline.is_over:
+        deadline = deadline.around
+    return deadline
 
 
 def _now() -> float:

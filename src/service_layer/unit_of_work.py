@@ -17,7 +17,7 @@ What every form promises (`docs/unit-of-work.md` tells it at length; the contrac
  8. No lost update. The version is checked in the UPDATE itself: `VersionMismatch` if the caller named it, else
     `Conflict`. So is it a `Conflict` when a block that writes meets an entity in two versions, and only one is its own.
  9. A failed statement is not forgotten: whoever swallows its error and commits gets `TransactionAborted`.
-10. An unknown outcome is named: `OutcomeUnknown`, when the connection is lost during COMMIT.
+10. An unknown outcome is named: `OutcomeUnknown`, when the connection is lost, or a deadline strikes, during COMMIT.
 """
 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager

@@ -165,7 +165,7 @@ def test_a_target_that_cannot_be_reached_is_named_without_its_password(sqlite_ur
 
 def test_a_copy_that_takes_too_long_is_given_up(sqlite_url: str, postgres_url: str) -> None:
     done = steward("db", "copy", sqlite_url, postgres_url, backup_timeout=0.001)
-    assert (done.returncode, done.stderr) == (1, "Error: It took longer than it may: nothing was stored\n")
+    assert (done.returncode, done.stderr) == (1, "Error: It took longer than it may, and was rolled back\n")
 
 
 async def test_where_the_secret_is_kept_is_told(sqlite_url: str, postgres_url: str) -> None:

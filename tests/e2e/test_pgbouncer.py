@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import httpx2
 import pytest
+from sqlalchemy import text
+from steward.adapters.database.database import Database
+from steward.testing import given_user
 
 from tests.support.pgbouncer import PgBouncer, needs_pgbouncer
 from tests.support.steward_command import steward
@@ -64,3 +67,12 @@ async def test_450_requests_to_three_processes_are_all_answered_and_each_key_has
 def test_the_command_line_goes_through_it_too(pooled_url: str) -> None:
     done = steward("check", database_url=pooled_url, database_pooler="pgbouncer", secret_key=SECRET)
     assert "schema              ok" in done.stdout, done.stdout
+
+
+async def test_a_copy_goes_through_it_too(sqlite_url: str, pooled_url: str, postgres_url: str) -> None:
+    async with Database(sqlite_url) as database:
+        await given_user(database, username="ada")
+    done = steward("db", "copy", sqlite_url, pooled_url, database_pooler="pgbouncer")
+    assert done.returncode == 0, done.stderr
+    async with Database(postgres_url) as database, database.reader() as session:
+        assert await session.scalar(text("SELECT username FROM users")) == "ada"

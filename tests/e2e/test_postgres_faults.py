@@ -67,12 +67,11 @@ def test_a_restart_while_nothing_is_asked_is_not_noticed(
         assert server.client.get("/items").status_code == 200
 
 
-@pytest.mark.parametrize("what", ["late", "lost"])
 async def test_while_packets_are_lost_it_is_503_in_time_and_then_all_is_well_again(
-    postgres_to_kill: PostgresServer, what: str
+    postgres_to_kill: PostgresServer,
 ) -> None:
-    """`late` packets arrive in the end, as TCP sends them again; those that are `lost` are forgotten with their
-    connection, so that each of the pool has to be found out."""
+    """They are forgotten with their connection, so that each of the pool has to be found out. Those that arrive late in
+    the end, as TCP sends them again: tests/faults/test_swallowed_packets.py."""
     async with Proxy("127.0.0.1", postgres_to_kill.port).open() as proxy:
         url = f"postgresql+asyncpg://postgres@127.0.0.1:{proxy.port}/postgres"
         server = StewardServer(url, access_log=False, pool_size=4)
@@ -81,13 +80,9 @@ async def test_while_packets_are_lost_it_is_503_in_time_and_then_all_is_well_aga
             await asyncio.to_thread(server.sign_in)
             async with traffic(server) as going:
                 await going.until_well(time.monotonic())
-                if what == "late":
-                    proxy.flowing.clear()
-                else:
-                    proxy.is_swallowing = True
+                proxy.is_swallowing = True
                 await asyncio.sleep(11)  # as long as every connection of the pool takes to be given up
                 proxy.is_swallowing = False
-                proxy.flowing.set()
                 await going.until_well(time.monotonic(), limit=SLOWEST)
             assert going.statuses[503]
             await nothing_is_amiss(going)

@@ -25,6 +25,10 @@ class Outcome:
     def slowest(self, figure: str, seconds: float) -> None:
         self.figures[figure] = round(max(self.figures.get(figure, 0.0), seconds), 2)
 
+    def require(self, *figures: str) -> None:
+        """Where nothing was done, nothing was shown."""
+        self.violations += [f"0 {figure}: nothing was shown" for figure in figures if not self.figures.get(figure)]
+
 
 @dataclass(frozen=True, slots=True)
 class LongForm:

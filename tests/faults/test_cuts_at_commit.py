@@ -118,9 +118,12 @@ async def _killed_at_the_answer(url: str, kills: int, outcome: Outcome) -> None:
         async with running(url) as server:
             if number == 0:
                 await load.prepare(server)
-            load.on_acknowledged = _kill_at(server, load, load.acknowledged + random.randint(1, WRITERS))
+            goal = load.acknowledged + random.randint(1, WRITERS)
+            load.on_acknowledged = _kill_at(server, load, goal)
             async with asyncio.timeout(_LIMIT):
                 await load.until_the_server_is_gone(server.url)
+        if load.acknowledged < goal:  # it died by itself, or answers nobody
+            outcome.violations.append(f"too little was acknowledged: {load.answers}")
         outcome.count("cuts")
         load.journal.compare(await stored_in(url, load.journal.pairs), outcome)
     load.report(outcome)

@@ -48,6 +48,8 @@ async def _kill_while_writing(server: StewardServer, load: Workload, outcome: Ou
         async with asyncio.timeout(_LIMIT):
             await load.until_the_server_is_gone(server.url)
     except TimeoutError:
+        pass  # said below
+    if load.acknowledged < goal:  # also of a server that died by itself: it would have nothing to lose
         outcome.violations.append(f"too little was acknowledged: {load.answers}")
 
 

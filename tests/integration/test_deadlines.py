@@ -74,6 +74,19 @@ async def test_a_rollback_that_is_not_answered_is_abandoned(postgres_url: str) -
         await assert_nothing_is_left(database)
 
 
+async def test_a_rollback_after_the_deadline_is_abandoned_too(postgres_url: str) -> None:
+    async with behind_a_proxy(postgres_url) as (database, proxy), asyncio.timeout(HANGS):
+        uow = database.unit_of_work()
+        with pytest.raises(DeadlineExceeded):
+            async with within(SOON), uow:
+                await uow.users.is_empty()
+                proxy.flowing.clear()
+                await asyncio.sleep(HANGS)  # cancelled here, and so not while it rolls back
+        assert database.checked_out() == 0
+        proxy.flowing.set()
+        await assert_nothing_is_left(database)
+
+
 async def test_a_statement_that_is_not_answered_is_late(postgres_url: str) -> None:
     async with behind_a_proxy(postgres_url) as (database, proxy), asyncio.timeout(HANGS):
         uow = database.unit_of_work()

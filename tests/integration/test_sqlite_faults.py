@@ -1,17 +1,16 @@
-"""What the Python API says of a SQLite file that another process holds, that is damaged, gone or somebody else's."""
+"""What the Python API says of a SQLite file whose disk is full, that another process holds, that is damaged or gone."""
 
 import asyncio
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-import steward
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from steward.adapters.database import schema
@@ -250,50 +249,7 @@ async def test_a_file_that_was_deleted_is_not_made_anew(open_database: Database,
     assert not file.exists()
 
 
-# No database, or another one
-
-
-@contextmanager
-def untouched(file: Path) -> Iterator[None]:
-    before = file.read_bytes()
-    yield
-    assert file.read_bytes() == before
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
-
-
-@pytest.mark.parametrize("content", [b"", b"a letter\n" * 1000, b"SQLite format 3\0" + b"\0" * 5000])
-async def test_what_is_no_database_is_refused_and_not_touched(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "steward.db"
-    file.write_bytes(content)
-    with untouched(file):
-        for migrate in (False, True):
-            with pytest.raises(DatabaseUnavailable, match=r"empty \(0 bytes\)|damaged"):
-                async with steward.open(url_of(file), migrate=migrate):
-                    pass
-        with pytest.raises(DatabaseUnavailable, match=r"empty \(0 bytes\)|damaged"):
-            async with Database(url_of(file)) as database, database.session() as session:
-                await session.execute(text("SELECT 1"))
-
-
-async def test_the_database_of_another_application_is_refused_and_not_touched(tmp_path: Path) -> None:
-    file = tmp_path / "notes.db"
-    with closing(sqlite3.connect(file)) as other:
-        other.execute("CREATE TABLE notes (text)")
-    with untouched(file):
-        for migrate in (False, True):
-            with pytest.raises(DatabaseUnavailable, match=r"another application: it has tables \(notes\)"):
-                async with steward.open(url_of(file), migrate=migrate):
-                    pass
-
-
-async def test_a_plain_session_may_use_a_file_with_tables_of_its_own(tmp_path: Path) -> None:
-    file = tmp_path / "notes.db"
-    with closing(sqlite3.connect(file)) as other:
-        other.execute("CREATE TABLE notes (text)")
-    async with Database(url_of(file)) as database, database.session() as session:
-        await session.execute(text("INSERT INTO notes VALUES ('mine')"))
-    with closing(sqlite3.connect(file)) as other:
-        assert other.execute("SELECT text FROM notes").fetchall() == [("mine",)]
+# Damage
 
 
 async def test_text_that_nobody_can_have_stored_is_damage_and_no_bug(

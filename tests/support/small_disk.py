@@ -25,10 +25,6 @@ class SmallDisk:
     def make_room(self) -> None:
         self._filler.unlink()
 
-    def set_read_only(self) -> None:
-        """Fails while a file is open for writing."""
-        _mount("-o", "remount,ro", str(self.path))
-
 
 @contextmanager
 def small_disk(path: Path, *, megabytes: int) -> Iterator[SmallDisk]:

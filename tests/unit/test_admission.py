@@ -95,6 +95,20 @@ async def test_who_is_cancelled_in_line_takes_nothing() -> None:
     assert gate.in_use == 0
 
 
+async def test_who_is_cancelled_when_the_patience_ends_was_not_refused() -> None:
+    gate, order = admission(longest_wait=0.0), list[str]()
+    await gate.enter()
+    loop, failures = asyncio.get_running_loop(), list[object]()
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+    cancelled = asyncio.create_task(in_line(gate, "cancelled", order))
+    await asyncio.sleep(0)  # it is in line, and its patience ends in the next step of the event loop
+    loop.call_soon(cancelled.cancel)
+    await asyncio.wait((cancelled,))
+    await settle()
+    assert cancelled.cancelled()
+    assert (failures, gate.refused, gate.waiting) == ([], 0, 0)
+
+
 async def test_a_slot_given_to_somebody_who_is_being_cancelled_goes_to_the_next() -> None:
     gate, order = admission(), list[str]()
     await gate.enter()

@@ -115,7 +115,7 @@ def test_what_an_error_of_postgresql_means(
         (from_sqlite("SQLITE_BUSY_SNAPSHOT"), Conflict, Conflict),
         (from_sqlite("SQLITE_LOCKED_SHAREDCACHE"), Conflict, Conflict),
         (from_sqlite("SQLITE_FULL"), StorageFull, StorageFull),
-        (from_sqlite("SQLITE_IOERR_SHMSIZE"), StorageFull, StorageFull),
+        (from_sqlite("SQLITE_IOERR_SHMSIZE"), StorageFull, OutcomeUnknown),
         (from_sqlite("SQLITE_IOERR_FSYNC"), DatabaseUnavailable, OutcomeUnknown),
         (from_sqlite("SQLITE_CANTOPEN"), DatabaseUnavailable, DatabaseUnavailable),
         (from_sqlite("SQLITE_READONLY_DBMOVED"), DatabaseUnavailable, DatabaseUnavailable),

@@ -72,7 +72,7 @@ class Admission:
             self.leave()
 
     def _give_up(self, turn: asyncio.Future[None]) -> None:
-        if turn in self._turns:
+        if not turn.done():  # it may have been cancelled in this very step of the event loop
             self._turns.remove(turn)
             self.refused += 1
             turn.set_exception(Overloaded("The database had no time in time: come again a little later"))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import exc
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 
 from ...domain.errors import (
     Conflict,
@@ -97,6 +98,8 @@ def translating(*, foreign_key: StewardError | None = None, committing: bool = F
 
 
 def _from_postgres(error: exc.DBAPIError, foreign_key: StewardError | None, *, committing: bool) -> StewardError | None:
+    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+        return Conflict()  # a migration has changed a column meanwhile; what was prepared before is forgotten now
     state: str = getattr(error.orig, "sqlstate", None) or ""
     if state in ("40001", "40P01"):
         return Conflict()
@@ -144,7 +147,9 @@ def _from_sqlite(error: sqlite3.Error, foreign_key: StewardError | None, *, comm
         return Conflict()
     if code.startswith("SQLITE_BUSY"):
         return DatabaseLocked("The database file is locked by another process")
-    if code in ("SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"):  # the latter: no room for the index of the log
+    # The latter: no room for the index of the log. A COMMIT that fails there has been written to the log already, and
+    # whoever recovers that after a crash finds it.
+    if code == "SQLITE_FULL" or (code == "SQLITE_IOERR_SHMSIZE" and not committing):
         return StorageFull("The disk is full")
     if code.startswith("SQLITE_IOERR"):
         return OutcomeUnknown() if committing else DatabaseUnavailable("The database file cannot be read or written")

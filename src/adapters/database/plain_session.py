@@ -76,14 +76,13 @@ class OneTaskSession(AsyncSession):
     async def commit_by(self, work: Coroutine[Any, Any, None]) -> None:
         began = self.in_transaction()
         self.stored = False
-        deadline.extend_to_last_moment()
 
         async def carry_out() -> None:
             await work
             self.stored = began
 
         try:
-            with self.cancellation_after_commit():
+            with self.cancellation_after_commit(), deadline.committing():
                 await run_to_completion(carry_out(), abandon=self.abandon)
         except PendingRollbackError as error:  # a failed flush or commit, or a connection that was lost
             raise TransactionAborted("The transaction had failed and can only be rolled back") from error

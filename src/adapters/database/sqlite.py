@@ -88,6 +88,7 @@ class UntornConnection(aiosqlite.Connection):
 
     def _commit_to(self, file: DatabaseFile) -> None:
         file.refuse_if_moved()
+        file.refuse_if_log_is_gone()
         self._conn.commit()
         file.unknown_if_moved()
 

@@ -19,6 +19,8 @@ class DatabaseFile:
         self.path = Path(path)
         self._busy_timeout = busy_timeout
         self._identity: tuple[int, int] | None = None  # device and inode, from the first connection on
+        self._log = self.path.with_name(f"{self.path.name}-wal")
+        self._has_log = False  # a file system without shared memory has none
 
     def check_before_opening(self) -> None:
         """Raises `DatabaseUnavailable` for a file that is no database or a damaged one, and for another file than the
@@ -33,6 +35,7 @@ class DatabaseFile:
     def opened(self) -> None:
         """After each connection was made."""
         self._identity = self._identity or _identity_of(self.path)
+        self._has_log = self._has_log or self._log.exists()
         self.refuse_if_moved()
 
     def refuse_if_moved(self) -> None:
@@ -43,10 +46,18 @@ class DatabaseFile:
         if self._is_moved():
             raise DatabaseUnavailable(_MOVED)
 
+    def refuse_if_log_is_gone(self) -> None:
+        """Of a file that is open. Before a COMMIT: SQLite goes on in a log that was deleted, too, and a crash then
+        loses all that was acknowledged since the log was last copied into the file."""
+        if self._is_log_gone():
+            raise DatabaseUnavailable(_LOG_GONE)
+
     def unknown_if_moved(self) -> None:
         """After a COMMIT."""
         if self._is_moved():
             raise OutcomeUnknown(f"{_MOVED}. What was being stored may be lost")
+        if self._is_log_gone():
+            raise OutcomeUnknown(f"{_LOG_GONE}. What was being stored may be lost")
 
     def refuse_foreign(self) -> None:
         """Raises `DatabaseUnavailable` for the database of another application, which ours must not be put into, and
@@ -71,8 +82,7 @@ class DatabaseFile:
             )
         # What is immutable is read without a lock, and no file is left beside it; but the log is not read. Where there
         # is one, it is recovered.
-        log = self.path.with_name(f"{self.path.name}-wal")
-        options = "mode=ro" if log.exists() and _size_of(log) else "mode=ro&immutable=1"
+        options = "mode=ro" if self._log.exists() and _size_of(self._log) else "mode=ro&immutable=1"
         uri = f"{self.path.absolute().as_uri()}?{options}"
         with translating(), closing(sqlite3.connect(uri, uri=True, timeout=self._busy_timeout)) as connection:
             names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
@@ -81,6 +91,14 @@ class DatabaseFile:
     def _is_moved(self) -> bool:
         return self._identity is not None and _identity_of(self.path) != self._identity
 
+    def _is_log_gone(self) -> bool:
+        return self._has_log and not self._log.exists()
+
+
+_LOG_GONE = (
+    "The log of the database file (-wal) was moved or deleted under the server: "
+    "whoever runs it has to stop the server, which saves what is in it, and start it again"
+)
 
 _MOVED = (
     "The database file was moved, deleted or replaced under the server: "

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-from sqlalchemy import JSON, Boolean, Column, Integer, LargeBinary, String, Table
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Integer, LargeBinary, String, Table
 from sqlalchemy.types import TypeEngine
 
 from ...domain.errors import StorageError
@@ -128,6 +128,13 @@ def _integer(stored: object) -> int:
     return stored
 
 
+def _short_integer(stored: object) -> int:
+    number = _integer(stored)
+    if not -(2**31) <= number < 2**31:  # SQLite's are as long as they need to be
+        raise ValueError("it is beyond 32 bits")
+    return number
+
+
 def _boolean(stored: object) -> bool:
     if stored not in (0, 1):
         raise ValueError("it is neither 0 nor 1")
@@ -160,7 +167,8 @@ def _time(stored: object) -> datetime:
 _FORMS: list[tuple[type[TypeEngine[Any]], Callable[[Any], Any]]] = [
     (UtcDateTime, _time),
     (Boolean, _boolean),
-    (Integer, _integer),
+    (BigInteger, _integer),
+    (Integer, _short_integer),
     (String, _text),
     (LargeBinary, _bytes),
     (JSON, _text),

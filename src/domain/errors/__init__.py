@@ -37,12 +37,12 @@
     │   ├── ConcurrentUse         two tasks inside one unit of work at the same time
     │   ├── AlreadyInTransaction  a second unit of work on one database inside the first
     │   └── TransactionAborted    the transaction had failed and could only be rolled back
-    ├── OutcomeUnknown            the connection broke during COMMIT: stored or not, nobody can tell
+    ├── OutcomeUnknown            the connection broke, or time was up, during COMMIT: nobody can tell if it is stored
     └── StorageError              the database could not do it; nothing was stored
         ├── DatabaseUnavailable   not reachable, shutting down, or it broke the connection
         │   └── DatabaseLocked    another process holds a SQLite file; a Conflict, too
-        ├── Overloaded            no connection became free in time, or too many passwords wait to be hashed
-        ├── DeadlineExceeded      a statement took longer than it may
+        ├── Overloaded            too many wait for the database, or for too long, or to have a password hashed
+        ├── DeadlineExceeded      a statement, or all that was asked, took longer than it may
         ├── StorageFull           no space left
         └── SchemaOutOfDate       the schema is older or newer than this version of Steward
 

@@ -41,6 +41,10 @@ def serve(
 
 def _serve_alone(settings: "Settings", listener: "socket.socket", *, migrate: bool) -> int:
     import asyncio
+    import os
+
+    # Before prometheus_client is imported: somebody else's figures, or those of an earlier server, are not ours.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
 
     from ...bootstrap import container_for
     from ..http.app import create_app

@@ -152,6 +152,16 @@ def test_what_the_processes_share_is_gone_when_they_are(how: signal.Signals, sql
         time.sleep(0.05)
 
 
+def test_one_process_keeps_its_figures_to_itself_whatever_the_environment_says(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (others := tmp_path / "others").mkdir()
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(others))
+    with StewardServer(sqlite_url) as server:
+        assert figures(server)("steward_processes") == 1
+    assert list(others.iterdir()) == []
+
+
 def _shared_by(worker: int) -> Path:
     """The directory in which the processes keep their figures together."""
     environment = Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")

@@ -1,5 +1,6 @@
 """What the tests of accounts begin with: a hasher that takes no time, and limits that are soon reached."""
 
+import asyncio
 from datetime import timedelta
 
 from steward.domain.actors import Actor
@@ -51,6 +52,14 @@ class FullHasher(FastHasher):
 
     async def verify(self, password: str, against: PasswordHash | None) -> Verified:
         raise Overloaded("Too many passwords are being hashed")
+
+
+class SlowHasher(FastHasher):
+    """Takes longer than anybody waits."""
+
+    async def verify(self, password: str, against: PasswordHash | None) -> Verified:
+        await asyncio.sleep(600)
+        return await super().verify(password, against)
 
 
 async def given_account(store: Store, username: str, *, role: Role = Role.MEMBER, is_active: bool = True) -> User:

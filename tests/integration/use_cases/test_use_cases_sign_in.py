@@ -4,15 +4,27 @@ import asyncio
 from contextvars import Context
 
 import pytest
-from steward.domain.errors import InvalidCredentials, Overloaded, RateLimited
+from steward.domain.errors import DeadlineExceeded, InvalidCredentials, Overloaded, RateLimited
 from steward.service_layer import users
 from steward.service_layer.accounts import Accounts
+from steward.service_layer.deadline import within
 from steward.testing import Clock, FastHasher
 
 from tests.support.given import SYSTEM, Store, given_user
 from tests.support.signed_in import refreshed, who_is
 
-from .accounts import HERE, HOUR, PASSWORD, THERE, WRONG, FullHasher, accounts_with, given_account, sign_in
+from .accounts import (
+    HERE,
+    HOUR,
+    PASSWORD,
+    THERE,
+    WRONG,
+    FullHasher,
+    SlowHasher,
+    accounts_with,
+    given_account,
+    sign_in,
+)
 
 
 async def refused(store: Store, accounts: Accounts, username: str, *, address: str | None = HERE) -> None:
@@ -141,6 +153,16 @@ async def test_an_attempt_that_could_not_be_made_counts_for_nothing(store: Store
     for _ in range(3):
         with pytest.raises(Overloaded):
             await sign_in(store, accounts_with(FullHasher(), sign_in=1), "ada", PASSWORD)
+    accounts = accounts_with(FastHasher(), sign_in=1)
+    await refused(store, accounts, "ada")
+    await limited(store, accounts, "ada")
+
+
+async def test_an_attempt_that_was_late_counts_for_nothing(store: Store) -> None:
+    await given_account(store, "ada")
+    with pytest.raises(DeadlineExceeded):
+        async with within(4.0):
+            await sign_in(store, accounts_with(SlowHasher(), sign_in=1), "ada", PASSWORD)
     accounts = accounts_with(FastHasher(), sign_in=1)
     await refused(store, accounts, "ada")
     await limited(store, accounts, "ada")

@@ -58,7 +58,7 @@ async def metrics(request: Request) -> Response:
     figures: Metrics | None = request.app.state.metrics
     if figures is None:
         raise HttpProblem("route_not_found", "There is nothing at this path")
-    return Response(figures.text(), headers={"Content-Type": CONTENT_TYPE})
+    return Response(await figures.text_for_anybody(), headers={"Content-Type": CONTENT_TYPE})
 
 
 @router.get(

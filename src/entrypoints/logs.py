@@ -132,6 +132,7 @@ def logging_of(settings: Settings) -> dict[str, Any]:
     level = level_of(settings)
     others = max(level, logging.INFO)  # aiosqlite, for one, logs at debug what it writes into the database
     quiet = max(level, logging.WARNING)
+    silent = max(level, logging.ERROR)  # uvicorn warns of whatever bytes a client sends; the access log has them
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -144,7 +145,7 @@ def logging_of(settings: Settings) -> dict[str, Any]:
         "loggers": {
             "steward": {"level": level},
             # What they tell of an ordinary start and stop is told by the command itself.
-            "uvicorn": {"level": quiet},
+            "uvicorn": {"level": silent},
             "alembic": {"level": quiet},
             # With `echo` SQLAlchemy gives a logger that has no handler one of its own, on standard output.
             "sqlalchemy.engine.Engine": {"handlers": ["nowhere"]},

@@ -13,7 +13,7 @@ from steward.adapters.database.database import Database
 from steward.domain.errors import DatabaseUnavailable, ReadOnly
 from steward.testing import given_user
 
-from tests.support.outage import SLOWEST, nothing_is_amiss, traffic
+from tests.support.outage import BACK, nothing_is_amiss, traffic
 from tests.support.postgres import PostgresServer, execute
 from tests.support.proxy import Proxy
 from tests.support.steward_command import steward
@@ -69,7 +69,7 @@ async def test_a_standby_that_takes_over_has_all_that_was_acknowledged_and_serve
             primary.stop(how=signal.SIGKILL, keep=True)
             await asyncio.sleep(0.5)
             standby.promote()
-            await going.until_well(time.monotonic(), limit=SLOWEST)
+            await going.until_well(time.monotonic(), limit=BACK)
         assert len(going.stored) > 10
         await nothing_is_amiss(going)
 

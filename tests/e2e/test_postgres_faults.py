@@ -14,7 +14,7 @@ import pytest_asyncio
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 
-from tests.support.outage import SLOWEST, nothing_is_amiss, traffic
+from tests.support.outage import BACK, nothing_is_amiss, traffic
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy
 from tests.support.steward_server import StewardServer
@@ -49,7 +49,7 @@ async def test_a_restart_under_load_is_503_until_it_is_over(
         assert (await asyncio.to_thread(server.client.get, "/livez")).status_code == 200
         assert (await asyncio.to_thread(server.client.get, "/readyz")).status_code == 503
         postgres_to_kill.start()
-        await going.until_well(time.monotonic(), limit=SLOWEST)
+        await going.until_well(time.monotonic(), limit=BACK)
     assert going.codes["database_unavailable"]
     await nothing_is_amiss(going)
 
@@ -83,7 +83,7 @@ async def test_while_packets_are_lost_it_is_503_in_time_and_then_all_is_well_aga
                 proxy.is_swallowing = True
                 await asyncio.sleep(11)  # as long as every connection of the pool takes to be given up
                 proxy.is_swallowing = False
-                await going.until_well(time.monotonic(), limit=SLOWEST)
+                await going.until_well(time.monotonic(), limit=BACK)
             assert going.statuses[503]
             await nothing_is_amiss(going)
         finally:

@@ -12,12 +12,17 @@ FORMS = ("sqlite", "postgres")
 
 @dataclass(slots=True)
 class Outcome:
-    """`figures` by what they count, in the order in which they are printed; `violations` in sentences."""
+    """`figures` by what they count, in the order in which they are printed; `violations` in sentences.
+
+    What was `late`, in sentences too, is a violation in the long form alone: how fast a machine is that runs tests is
+    nobody's promise.
+    """
 
     name: str
     database: str
     figures: dict[str, int | float] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
 
     def count(self, figure: str, by: int = 1) -> None:
         self.figures[figure] = self.figures.get(figure, 0) + by

@@ -145,9 +145,9 @@ async def check(form: str, *, seconds: int) -> Outcome:
     outcome.violations += load.violations
     if not refused:
         outcome.violations.append("nobody was refused: that was no overload")
-    outcome.violations += collapses(plateau, overloaded, recovered)
+    outcome.late += collapses(plateau, overloaded, recovered)
     if load.slowest >= LONGEST:
-        outcome.violations.append(f"an answer took {load.slowest:.1f} s")
+        outcome.late.append(f"an answer took {load.slowest:.1f} s")
     if any(status >= 300 for status in afterwards):
         outcome.violations.append(f"right afterwards the answers were {afterwards}")
     if lost := load.acknowledged - stored:

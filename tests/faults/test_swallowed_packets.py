@@ -68,7 +68,7 @@ async def _watch_transactions(url: str, seconds: int, outcome: Outcome) -> None:
     finally:
         await connection.close()
     if outcome.figures[_IDLE] > _IDLE_LIMIT + _WAY:
-        outcome.violations.append("a connection idled in a transaction beyond idle_in_transaction_session_timeout")
+        outcome.late.append("a connection idled in a transaction beyond idle_in_transaction_session_timeout")
 
 
 async def _left_in_a_transaction(url: str) -> int:

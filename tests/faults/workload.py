@@ -125,7 +125,7 @@ class Workload:
         outcome.violations += [f"{number} answers {status}" for status, number in others.items()]
         outcome.violations += [f"no answer: {error}" for error in self.broken]
         if self.slowest >= slowest:
-            outcome.violations.append(f"the slowest answer took {self.slowest:.2f} s")
+            outcome.late.append(f"the slowest answer took {self.slowest:.2f} s")
 
     async def _write(self, client: httpx2.AsyncClient, number: int, until: asyncio.Event, ends: bool) -> None:
         for turn in itertools.count(number):

@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx2
 import pytest
-from steward.domain.errors import OutcomeUnknown
+from sqlalchemy import URL, make_url
 
+from tests.support.commit_proxy import CommitProxy, Cut
 from tests.support.figures import Figures
 from tests.support.http import problem_of, serving
 from tests.support.steward_server import StewardServer
@@ -84,16 +85,18 @@ async def test_the_queue_of_the_passwords_is_told(sqlite_url: str) -> None:
     assert found("steward_hashing_refused_total") == 1
 
 
-async def test_retries_and_unknown_outcomes_are_counted(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(postgres_url) as api:
+def through(proxy: CommitProxy, target: URL) -> str:
+    return target.set(host="127.0.0.1", port=proxy.own_port).render_as_string(hide_password=False)
+
+
+async def test_retries_and_unknown_outcomes_are_counted(postgres_url: str) -> None:
+    target = make_url(postgres_url)
+    proxy = CommitProxy(str(target.host), int(target.port or 5432))
+    async with proxy.open(), serving(through(proxy, target)) as api:
         await break_writes(postgres_url, "40001")
         assert problem_of(await api.client.post("/items", json={"name": "Box"})) == (409, "conflict")
         await mend_writes(postgres_url)
-
-        async def lost(*_: object, **__: object) -> None:
-            raise OutcomeUnknown
-
-        monkeypatch.setattr("steward.adapters.database.items.DatabaseItems.add", lost)
+        proxy.cuts.append(Cut.AFTER)
         assert problem_of(await api.client.post("/items", json={"name": "Box"})) == (503, "outcome_unknown")
         found = await figures_of(api.client)
     assert found("steward_transaction_retries_total") >= 1

@@ -36,6 +36,14 @@ def test_the_defaults_need_nothing_and_reach_nobody() -> None:
     assert settings.first_admin_password() is None
 
 
+def test_a_request_that_waits_connects_and_runs_a_statement_is_still_in_time() -> None:
+    settings = load_settings()
+    steps = settings.pool_timeout, settings.connect_timeout, settings.statement_timeout
+    assert (steps, settings.request_timeout) == ((2, 3, 5), 10)
+    assert settings.busy_timeout < settings.statement_timeout
+    assert settings.readiness_timeout < settings.request_timeout
+
+
 def test_they_come_from_the_environment_then_from_dotenv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("STEWARD_PORT=1\nSTEWARD_POOL_SIZE=2\nSTEWARD_WORKERS=3\nOTHER=x\n")
     monkeypatch.setenv("STEWARD_POOL_SIZE", "20")

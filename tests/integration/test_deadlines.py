@@ -181,5 +181,6 @@ async def test_whoever_comes_to_a_full_database_is_refused_before_anything_begin
 
 
 async def _through_the_door(database: Database) -> None:
-    async with database.session():
+    async with database.session() as session:
+        await session.execute(text("SELECT 1"))
         raise AssertionError("unreachable")

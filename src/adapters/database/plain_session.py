@@ -43,6 +43,8 @@ class OneTaskSession(AsyncSession):
         self.is_closed = False
         self.lost_work = False
         self.stored = False  # whether the last commit, if there was something to commit, was carried out
+        self.admission: Admission | None = None
+        self._is_admitted = False
 
     @property
     def driver_lock(self) -> asyncio.Lock | None:
@@ -51,6 +53,19 @@ class OneTaskSession(AsyncSession):
 
     def abandon(self) -> None:
         abort(self.sync_session)
+
+    async def enter(self) -> None:
+        """Before a connection is wanted; it is had until the transaction ends. Raises `Overloaded`."""
+        if self.admission is not None and not self._is_admitted:
+            await self.admission.enter()
+            self._is_admitted = True
+
+    def leave(self, *, for_good: bool = False) -> None:
+        if self.admission is not None and self._is_admitted and (for_good or not self.in_transaction()):
+            self._is_admitted = False
+            self.admission.leave()
+        if for_good:
+            self.admission = None
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -84,6 +99,7 @@ class OneTaskSession(AsyncSession):
         try:
             with self.cancellation_after_commit(), deadline.committing():
                 await run_to_completion(carry_out(), abandon=self.abandon)
+                self.leave()
         except PendingRollbackError as error:  # a failed flush or commit, or a connection that was lost
             raise TransactionAborted("The transaction had failed and can only be rolled back") from error
         except IntegrityError:  # the caller's own tables and constraints, in the words that they know
@@ -108,6 +124,7 @@ class OneTaskSession(AsyncSession):
         """Awaited to its end also when the task is cancelled: a torn ROLLBACK costs the connection."""
         with self.alone():
             await run_to_completion(super().rollback(), abandon=self.abandon)
+            self.leave()
 
     async def close(self) -> None:
         """Rolls back. A block may do it early, after a commit of its own."""
@@ -115,11 +132,13 @@ class OneTaskSession(AsyncSession):
             self.lost_work = self.lost_work or self.in_transaction()
             await run_to_completion(super().close(), abandon=self.abandon)
             self.is_closed = True
+            self.leave()
 
     async def reset(self) -> None:
         with self.alone():
             self.lost_work = self.lost_work or self.in_transaction()
             await run_to_completion(super().reset(), abandon=self.abandon)
+            self.leave()
 
     async def finish(self) -> None:
         """The end of a block that succeeded."""
@@ -153,6 +172,7 @@ class _OneTaskTransaction(AsyncSessionTransaction):
 
     async def start(self, is_ctxmanager: bool = False) -> AsyncSessionTransaction:
         with self.session.alone():
+            await self.session.enter()
             return await run_to_completion(super().start(is_ctxmanager))
 
     async def commit(self) -> None:
@@ -172,6 +192,7 @@ class _OneTaskTransaction(AsyncSessionTransaction):
             await self.session.commit_by(work)
         else:
             await run_to_completion(work, abandon=self.session.abandon)
+            self.session.leave()
 
 
 def _guarded(name: str) -> Callable[..., Any]:
@@ -180,6 +201,7 @@ def _guarded(name: str) -> Callable[..., Any]:
     @functools.wraps(method)
     async def guarded(self: OneTaskSession, *args: Any, **kwargs: Any) -> Any:
         with self.alone():
+            await self.enter()
             return await method(self, *args, **kwargs)
 
     return guarded
@@ -219,10 +241,10 @@ async def session_block(session: OneTaskSession, store: object, admission: Admis
     The error of the block arrives unchanged. A failing commit raises `TransactionAborted` if a statement had failed
     and its error was swallowed, `ConcurrentUse` if another task was still inside, `OutcomeUnknown` if the connection
     broke, and SQLAlchemy's own error otherwise. Raises `AlreadyInTransaction` inside another block on `store`, and
-    `Overloaded` if its turn does not come in time.
+    its first statement `Overloaded` if its turn does not come in time.
     """
     open_blocks.refuse_second(store)
-    await admission.enter()
+    session.admission = admission
     block = _SessionBlock(store)
     open_blocks.enter(block)
     try:
@@ -237,7 +259,7 @@ async def session_block(session: OneTaskSession, store: object, admission: Admis
     finally:
         block.is_open = False
         open_blocks.leave(block)
-        admission.leave()
+        session.leave(for_good=True)
 
 
 async def _roll_back(session: OneTaskSession) -> None:

@@ -77,6 +77,7 @@ ANSWERS: dict[str, Any] = {
         "id,owner_id,name,description,quantity,attributes,created_at,updated_at,version\r\n"
         f'7,7,Box,Oak,3,"{{""colour"":""green""}}",{_THEN},{_THEN},1\r\n'
     ),
+    "text/plain": "# HELP steward_http_requests_total Requests\n# TYPE steward_http_requests_total counter\n…",
     "text/html": '<!doctype html>\n<html lang="en"><meta charset="utf-8"><title>Conflict</title>…',
 }
 

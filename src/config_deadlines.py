@@ -29,13 +29,13 @@ class Deadlines(BaseSettings):
 
     # Requests.
     # From when all of a request has come to when its answer begins; what has not been committed by then is rolled back.
-    request_timeout: float = Field(default=10.0, ge=1, le=3600)
+    request_timeout: float = Field(default=10.0, gt=0, le=3600)
     # That of /items/batch. On SQLite nobody else writes meanwhile.
-    batch_timeout: float = Field(default=10.0, ge=1, le=1800)
+    batch_timeout: float = Field(default=10.0, gt=0, le=1800)
     # The transaction of an import, and before it the reading of its file. On SQLite nobody else writes meanwhile.
-    import_timeout: float = Field(default=60.0, ge=1, le=1800)
+    import_timeout: float = Field(default=60.0, gt=0, le=1800)
     # The whole of an export, at the speed at which its client takes it.
-    export_timeout: float = Field(default=3600.0, ge=1, le=_DAY)
+    export_timeout: float = Field(default=3600.0, gt=0, le=_DAY)
 
     # Clients that are slow, or gone without a word.
     # The request line and the headers, from the first byte; the first one of a connection, from when it is made.

@@ -185,7 +185,8 @@ async def test_a_deadline_that_strikes_during_commit_tells_that_nobody_knows(pos
         answer = await api.client.post(IMPORT, content=BOX, headers=headers | NDJSON)
         assert problem_of(answer) == (503, "outcome_unknown")
         assert "Retry-After" not in answer.headers
-        assert await names(api, headers) == ["Box"]
+        # The server of the database may have done it before it noticed that its client was gone.
+        assert await names(api, headers) in (["Box"], [])
 
 
 async def test_a_server_hangs_up_on_a_client_that_stands_still_and_serves_the_next(server_url: str) -> None:

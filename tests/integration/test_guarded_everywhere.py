@@ -9,6 +9,7 @@ from sqlalchemy import literal_column, select, text
 from sqlalchemy.ext.asyncio import AsyncAttrs, AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column
 from steward.adapters.database.database import Database
+from steward.adapters.database.plain_session import OneTaskSession
 from steward.domain.errors import ConcurrentUse
 
 from tests.support.leaks import assert_nothing_is_left
@@ -141,3 +142,29 @@ async def test_a_stream_cannot_be_read_past_its_transaction(empty_postgres_url: 
             await session.scalar(select(Note.id))
         assert await texts(database) == {"innocent"}
         await assert_nothing_is_left(database)
+
+
+async def test_who_comes_back_when_the_connection_is_lost_does_not_keep_it(
+    notes: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = asyncio.Event()
+    stragglers: list[asyncio.Task[None]] = []
+
+    async def stay(session: OneTaskSession) -> None:
+        with session.one_task.inside():
+            await leave.wait()
+
+    async def lose(session: OneTaskSession) -> None:
+        stragglers.append(asyncio.create_task(stay(session)))
+        await asyncio.sleep(0)
+        raise ConnectionError
+
+    with pytest.raises(ValueError, match="mine"), monkeypatch.context() as patched:
+        async with notes.session() as session:
+            await add_note(session, "lost")
+            patched.setattr(OneTaskSession, "close", lose)
+            raise ValueError("mine")
+    leave.set()
+    await asyncio.gather(*stragglers)
+    assert await texts(notes) == set()
+    await assert_nothing_is_left(notes)

@@ -277,7 +277,7 @@ async def _roll_back(session: OneTaskSession) -> None:
             break
         else:
             return
-    await session.invalidate()
+    await AsyncSession.invalidate(session)  # also if somebody is inside again: not to be refused here
 
 
 async def _until_driver_is_left(session: OneTaskSession) -> bool:

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 Made = TypeVar("Made")
 
 PART = 0.1  # of the time, at most, is spent on making it
+LONGEST_PAUSE = 1.0  # seconds: nobody waits longer because the machine was busy once
 
 
 class Paced(Generic[Made]):
@@ -30,4 +31,4 @@ class Paced(Generic[Made]):
         try:
             return self._make()
         finally:
-            self._due = now() + (now() - began) * (1 / PART - 1)
+            self._due = now() + min(LONGEST_PAUSE, (now() - began) * (1 / PART - 1))

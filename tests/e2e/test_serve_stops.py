@@ -124,6 +124,8 @@ async def test_a_request_that_takes_longer_than_the_shutdown_may_is_cut_off(serv
         await users.register_user(database.unit_of_work(), Actor.system(), username="eve", email="eve@example.org")
         with StewardServer(server_url, **settings) as server, _connection(server) as connection:
             _register(connection)
+            # What came first has been read when this is answered: it is under way, not on its way.
+            assert server.client.get("/livez").status_code == 200
             assert server.stop() == 1
         stored = await lists.list_users(database.unit_of_work(), Actor.system())
     assert [user.username for user in stored] == ["eve"]

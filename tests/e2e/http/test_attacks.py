@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
-import uvicorn
 from starlette.types import Receive, Scope, Send
+from steward.config import load_settings
 from steward.domain.users import Role
 from steward.entrypoints.http.protocol import ProblemProtocol
+from steward.entrypoints.server import ServerConfig
 from steward.testing import FastHasher
 from uvicorn.server import ServerState
 
@@ -85,6 +86,13 @@ async def test_requests_wait_in_the_network_until_those_before_them_have_been_an
         writer.transport.abort()
 
 
+class UnloggedConfig(ServerConfig):
+    """The tests' process keeps its own logging."""
+
+    def configure_logging(self) -> None:
+        pass
+
+
 @asynccontextmanager
 async def listening(connections: set[ProblemProtocol]) -> AsyncIterator[int]:
     """The port at which every request is answered with `ok`."""
@@ -93,7 +101,7 @@ async def listening(connections: set[ProblemProtocol]) -> AsyncIterator[int]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    config, state = uvicorn.Config(app, lifespan="off", ws="none", log_config=None), ServerState()
+    config, state = UnloggedConfig(app, load_settings()), ServerState()
     config.load()
 
     def connect() -> ProblemProtocol:
@@ -103,3 +111,5 @@ async def listening(connections: set[ProblemProtocol]) -> AsyncIterator[int]:
     server = await asyncio.get_running_loop().create_server(connect, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
+    while state.connections:  # noqa: ASYNC110 - nobody tells us
+        await asyncio.sleep(0.01)

@@ -20,7 +20,7 @@ from tests.support.http import Api
 
 Json = dict[str, Any]
 
-NOT_FOR_PROGRAMS = {"explain_problem"}
+NOT_FOR_PROGRAMS = {"explain_problem", "get_metrics"}
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 FILTERS: Json = {
     "name": "Box",

@@ -13,7 +13,7 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test serializable scale fuzz faults bench-login bench-pages check format openapi release-openapi lock clean
+.PHONY: help run test serializable scale fuzz faults bench bench-scale bench-login bench-pages check format openapi release-openapi lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -25,8 +25,12 @@ run: $(VENV)/run.done ## Start the server on a SQLite file under var/
 test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)
 
-serializable: $(VENV)/dev.done ## Contract and races again, with every transaction on PostgreSQL serializable
-	@STEWARD_TEST_ISOLATION=serializable $(BIN)/python -m pytest -n 2 -k postgres tests/contract/test_contract.py $(wildcard tests/integration/test_racing_*.py)
+# Where a conflict could show. Not with plain sessions, which nobody runs again, nor what is about READ COMMITTED itself.
+SERIALIZABLE = tests/contract/test_contract.py tests/integration/use_cases $(wildcard tests/integration/test_racing_*.py) \
+  $(patsubst %,tests/e2e/http/test_%.py,batch conditional_requests idempotency items sessions two_processes users)
+
+serializable: $(VENV)/dev.done ## Contract, use cases, races and requests again, with every transaction on PostgreSQL serializable
+	@STEWARD_TEST_ISOLATION=serializable $(BIN)/python -m pytest -n 2 --dist loadscope -k postgres $(SERIALIZABLE)
 
 scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
 	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py tests/e2e/test_item_files_at_scale.py tests/integration/test_migration_of_search_text.py
@@ -37,6 +41,12 @@ fuzz: $(VENV)/dev.done ## Send tens of thousands of generated requests, on SQLit
 
 faults: $(VENV)/dev.done ## Kill, cut and crowd servers and databases, and compare what was acknowledged with what is there
 	@$(BIN)/python -m tests.faults $(CHECKS)
+
+bench: $(VENV)/dev.done ## Steward beside a bare server and an ordinary one, on PostgreSQL and SQLite: 10 minutes
+	@$(BIN)/python -m benchmarks.speed
+
+bench-scale: $(VENV)/dev.done ## What a request costs with 10,000 to a million items, and with 1 to 512 connections
+	@$(BIN)/python -m benchmarks.speed.scale
 
 bench-login: $(VENV)/dev.done ## Whether the time of a refused sign-in tells why: fails beyond 10 %
 	@$(BIN)/python benchmarks/login.py

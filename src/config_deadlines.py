@@ -1,8 +1,8 @@
-"""The deadlines: one table of everything that somebody waits for, and of how much may wait.
+"""The deadlines that can be set, in one table, and how much may wait.
 
-Whatever is late ends as an error that says so, and nothing is held by it. Times are in seconds. The shorter stand
-inside the longer: a request that waits for a connection (2), connects (3) and runs a statement (5) still has its answer
-in time (10).
+What is late ends, and holds nothing any more. Times are in seconds. The shorter stand inside the longer: a request that
+waits for a connection (2), connects (3) and runs a statement (5) still has its answer in time (10). A time that nobody
+has a reason to change is no setting, and stands where it is used.
 """
 
 from pydantic import Field

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from steward.adapters.database.engines import PoolSettings
 from steward.adapters.memory import MemoryDatabase
 
 from .support.postgres import NoPostgres, PostgresServer, execute
+from .support.sqlite_files import copy_into_memory
 
 DATABASE_FORMS = ("sqlite", "sqlite-memory", "postgres")
 FORMS = ("memory", *DATABASE_FORMS)
@@ -134,13 +136,20 @@ async def postgres_url(postgres: Postgres) -> AsyncIterator[str]:
     await postgres.drop(url)
 
 
-@pytest_asyncio.fixture
-async def sqlite_url(tmp_path: Path) -> str:
-    """A SQLite file of this test alone, with the schema."""
-    url = f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}"
-    async with Database(url) as database:
+@pytest_asyncio.fixture(scope="session")
+async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed SQLite file with the schema: the migrations run once, not once for each test."""
+    path = tmp_path_factory.mktemp("template") / "steward.db"
+    async with Database(f"sqlite+aiosqlite:///{path}") as database:
         await schema.upgrade(database)
-    return url
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A SQLite file of this test alone, with the schema."""
+    copyfile(sqlite_template, tmp_path / "steward.db")
+    return f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}"
 
 
 def _database_url(form: str, request: pytest.FixtureRequest) -> str:
@@ -161,11 +170,11 @@ def database_url(database_form: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest_asyncio.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
+async def database(database_url: str, sqlite_template: Path) -> AsyncIterator[Database]:
     """An open database with the schema; the test must leave no connection behind."""
     async with Database(database_url, pool=PATIENT) as database:
         if database_url.endswith(":memory:"):
-            await schema.upgrade(database)
+            copy_into_memory(sqlite_template, database)
         yield database
         assert database.checked_out() == 0, "a connection was left checked out"
 
@@ -176,13 +185,13 @@ def form_url(form: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest_asyncio.fixture
-async def store(form: str, form_url: str) -> AsyncIterator[MemoryDatabase | Database]:
+async def store(form: str, form_url: str, sqlite_template: Path) -> AsyncIterator[MemoryDatabase | Database]:
     """Whatever makes units of work, in every form."""
     if form == "memory":
         yield MemoryDatabase()
         return
     async with Database(form_url, pool=PATIENT) as database:
         if form_url.endswith(":memory:"):
-            await schema.upgrade(database)
+            copy_into_memory(sqlite_template, database)
         yield database
         assert database.checked_out() == 0, "a connection was left checked out"

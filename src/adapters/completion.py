@@ -22,18 +22,24 @@ async def run_to_completion(work: Coroutine[Any, Any, Result], *, abandon: Calla
     task = asyncio.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     last_moment = deadline.last_moment()
-    while not task.done():
-        try:
-            if last_moment is None:
-                await asyncio.wait((task,))
-            else:
-                await asyncio.wait((task,), timeout=max(0.0, last_moment - asyncio.get_running_loop().time()))
-                if not task.done():
-                    last_moment = None
-                    abandon()
-        except asyncio.CancelledError as error:
-            cancelled = cancelled or error
+    alarm = None if last_moment is None else task.get_loop().call_at(last_moment, _unless_done, task, abandon)
+    try:
+        while not task.done():
+            try:
+                await asyncio.shield(task)
+            except asyncio.CancelledError as error:
+                cancelled = cancelled or error
+            except BaseException:  # noqa: S110 - it is the task's own, and raised below
+                pass
+    finally:
+        if alarm is not None:
+            alarm.cancel()
     result = task.result()
     if cancelled is not None:
         raise cancelled
     return result
+
+
+def _unless_done(task: asyncio.Task[Any], abandon: Callable[[], None]) -> None:
+    if not task.done():
+        abandon()

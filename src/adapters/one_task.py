@@ -14,14 +14,20 @@ class OneTask:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        self.occupant = asyncio.current_task()
+        self.enter()
         try:
             yield
         finally:
-            self.occupant = None
-            if self._left is not None:
-                self._left.set_result(None)
-                self._left = None
+            self.leave()
+
+    def enter(self) -> None:
+        self.occupant = asyncio.current_task()
+
+    def leave(self) -> None:
+        self.occupant = None
+        if self._left is not None:
+            self._left.set_result(None)
+            self._left = None
 
     async def until_left(self) -> None:
         while self.occupant is not None:

@@ -25,6 +25,10 @@ class Transaction(Protocol):
         """Roll back what is not committed and let go of the connection. Never raises an `Exception`."""
         ...
 
+    def end_at_once(self) -> bool:
+        """As `end`, if nothing has to be waited for; else False, and nothing is done. Never raises."""
+        ...
+
     def abort(self) -> None:
         """Called while one of the others is under way, at the last moment of a deadline: let it fail at once, with
         `OutcomeUnknown` if it is `commit`. Does nothing where it cannot be stuck. Never raises."""

@@ -7,8 +7,8 @@ and so the in-memory form behaves as the databases do.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import datetime
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
@@ -35,6 +35,9 @@ from .one_task import OneTask
 from .transaction import Mode, Transaction
 
 Result = TypeVar("Result")
+
+
+Unit = TypeVar("Unit", bound="BlockUnitOfWork")
 
 
 class BlockUnitOfWork:
@@ -88,30 +91,19 @@ class BlockUnitOfWork:
         return self._leave_writing(sys._getframe(1), error)  # noqa: SLF001
 
     async def _enter_writing(self, frame: FrameType) -> Self:
-        (await self._enter(Kind.WRITING)).frame = frame
+        (await self.enter(Kind.WRITING)).frame = frame
         return self
 
     async def _leave_writing(self, frame: FrameType, error: BaseException | None) -> None:
-        await self._leave(self._blocks.to_leave(frame), error)
+        await self.leave(self._blocks.to_leave(frame), error)
 
     def reading(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Self]:
-        return self._block(Kind.READING, snapshot=snapshot)
+        return _InnerBlock(self, Kind.READING, snapshot=snapshot)
 
     def savepoint(self) -> AbstractAsyncContextManager[Self]:
-        return self._block(Kind.SAVEPOINT)
+        return _InnerBlock(self, Kind.SAVEPOINT)
 
-    @asynccontextmanager
-    async def _block(self, kind: Kind, *, snapshot: bool = False) -> AsyncIterator[Self]:
-        block = await self._enter(kind, snapshot=snapshot)
-        try:
-            yield self
-        except BaseException as error:
-            await self._leave(block, error)
-            raise
-        else:
-            await self._leave(block, None)
-
-    async def _enter(self, kind: Kind, *, snapshot: bool = False) -> Block:
+    async def enter(self, kind: Kind, *, snapshot: bool = False) -> Block:
         pinned = False
         if not self._blocks:
             pinned = kind is Kind.READING and snapshot
@@ -121,11 +113,9 @@ class BlockUnitOfWork:
             if kind is not Kind.READING and around.kind is Kind.READING:
                 raise ReadOnly("A block that writes cannot stand inside reading()")
             if kind is Kind.SAVEPOINT:
-                with self._statement():
-                    await self._unbroken(self._transaction.savepoint())
+                await self._between_blocks(self._transaction.savepoint())
             elif snapshot and self._blocks.can_pin:
-                with self._statement():
-                    await self._unbroken(self._transaction.pin_snapshot())
+                await self._between_blocks(self._transaction.pin_snapshot())
                 pinned = True
         return self._blocks.enter(kind, pinned=pinned)
 
@@ -179,7 +169,7 @@ class BlockUnitOfWork:
 
     # Leaving
 
-    async def _leave(self, block: Block, error: BaseException | None) -> None:
+    async def leave(self, block: Block, error: BaseException | None) -> None:
         intruded: ConcurrentUse | None = None
         try:
             if not block.is_open:
@@ -202,7 +192,7 @@ class BlockUnitOfWork:
     async def _end(self, block: Block) -> bool:
         """End the transaction, and say whether it was committed."""
         try:
-            if self._one_task.occupant is not None or not block.committed:
+            if self._one_task.occupant is not None or not (block.committed or self._transaction.end_at_once()):
                 await run_to_completion(self._end_alone(), abandon=self._transaction.abort)
         finally:
             self._now = None
@@ -263,24 +253,34 @@ class BlockUnitOfWork:
 
     # Statements
 
-    @contextmanager
-    def statement(self, *, writes: bool, locks: bool = False) -> Iterator[None]:
-        """Around each method of a repository; see `reads` and `writes`."""
+    def begin_statement(self, *, writes: bool, locks: bool) -> None:
+        """Before each method of a repository; see `reads` and `writes`. Nothing is under way if it raises."""
         block = self._blocks.current()
         if block.kind is Kind.READING and (writes or locks):
             raise ReadOnly("Nothing can be written or locked inside reading()")
-        with self._statement():
-            if writes:
-                block.wrote = True
-            yield
-
-    @contextmanager
-    def _statement(self) -> Iterator[None]:
         self._refuse_if_busy()
         self._blocks.refuse_if_failed()
+        self._one_task.enter()
+        if writes:
+            block.wrote = True
+
+    def end_statement(self, error: BaseException | None) -> None:
+        """After it."""
+        if error is not None:
+            self._remember(error)
+        self._one_task.leave()
+
+    async def _between_blocks(self, step: Coroutine[Any, Any, None]) -> None:
+        """A savepoint or a snapshot, which fail as statements do."""
+        try:
+            self._refuse_if_busy()
+            self._blocks.refuse_if_failed()
+        except BaseException:
+            step.close()
+            raise
         with self._one_task.inside():
             try:
-                yield
+                await self._unbroken(step)
             except BaseException as error:
                 self._remember(error)
                 raise
@@ -297,3 +297,23 @@ class BlockUnitOfWork:
     def _refuse_if_busy(self) -> None:
         if self._one_task.occupant is not None:
             raise self._blocks.intruded("Another task is inside this unit of work")
+
+
+class _InnerBlock(AbstractAsyncContextManager[Unit]):
+    """What `reading` and `savepoint` give. A generator would do, at twice the price; every request has three."""
+
+    def __init__(self, unit: Unit, kind: Kind, *, snapshot: bool = False) -> None:
+        self._unit = unit
+        self._kind = kind
+        self._snapshot = snapshot
+        self._block: Block | None = None
+
+    async def __aenter__(self) -> Unit:
+        self._block = await self._unit.enter(self._kind, snapshot=self._snapshot)
+        return self._unit
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._block is not None
+        await self._unit.leave(self._block, error)

@@ -1,6 +1,5 @@
 """The directory in which several server processes keep the figures of /metrics together."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -21,6 +20,8 @@ def make_directory() -> Path:
     In memory where that can be had: the files are mapped, and a process that writes into one for which a disk has no
     room left is killed (SIGBUS). What servers have left behind that were killed is removed.
     """
+    import fcntl  # here, for only POSIX has it, and the variable is read everywhere
+
     memory = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
     parent = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
     for left in parent.glob(f"{_PREFIX}*"):
@@ -33,6 +34,8 @@ def make_directory() -> Path:
 
 
 def _is_nobodys(directory: Path) -> bool:
+    import fcntl
+
     try:
         if time.time() - directory.stat().st_mtime < _BEGINNING:
             return False

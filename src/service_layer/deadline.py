@@ -64,12 +64,6 @@ async def within(seconds: float, *, statement: float = STATEMENT) -> AsyncIterat
         raise DeadlineExceeded("It took longer than it may, and was rolled back") from None
 
 
-def remaining() -> float | None:
-    """Seconds until what is being done is cancelled; None without a deadline."""
-    deadline = _in_force()
-    return None if deadline is None else deadline.ends_at - _now()
-
-
 def allows_another_attempt() -> bool | None:
     """Whether a statement that takes its time would still be answered; None without a deadline."""
     deadline = _in_force()

@@ -1,8 +1,6 @@
-"""Stores for some two thousand tests: the migrations run once for each kind of database, not once for each test."""
+"""Stores for some two thousand tests: on PostgreSQL they share one database, which is emptied for each."""
 
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from shutil import copyfile
@@ -10,7 +8,6 @@ from shutil import copyfile
 import pytest
 import pytest_asyncio
 from steward.adapters.clock import system_clock
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.adapters.database.tables import metadata
 from steward.adapters.memory import MemoryDatabase
@@ -18,17 +15,9 @@ from steward.adapters.transaction import Mode
 from steward.testing.promises import pytest_addoption, pytest_configure
 
 from ..conftest import Postgres
+from ..support.sqlite_files import copy_into_memory
 
 __all__ = ["pytest_addoption", "pytest_configure"]  # `pytest tests/contract --promises`
-
-
-@pytest_asyncio.fixture(scope="session")
-async def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed SQLite file with the schema."""
-    path = tmp_path_factory.mktemp("template") / "steward.db"
-    async with Database(f"sqlite+aiosqlite:///{path}") as database:
-        await schema.upgrade(database)
-    return path
 
 
 @pytest_asyncio.fixture(scope="session")
@@ -75,7 +64,5 @@ def copy_of(template: Path, directory: Path | None, *, clock: Callable[[], datet
         copyfile(template, directory / "steward.db")
         return Database(f"sqlite+aiosqlite:///{directory / 'steward.db'}", clock=clock)
     database = Database("sqlite+aiosqlite:///:memory:")
-    assert database.engines.anchor is not None
-    with closing(sqlite3.connect(template)) as source:
-        source.backup(database.engines.anchor)
+    copy_into_memory(template, database)
     return database

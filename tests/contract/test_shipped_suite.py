@@ -66,6 +66,7 @@ class TheirDatabase(MemoryDatabase):
             await end()
 
         transaction.end = commit_instead
+        transaction.end_at_once = lambda: False
         return uow
 """
 

@@ -17,9 +17,9 @@ async def _all_items(database: Database) -> list[Item]:
 
 async def test_users_and_items_are_added_and_counted(server_url: str) -> None:
     done = steward("seed", "--users", "30", "--items", "1500", database_url=server_url)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "30/30" in done.stdout
-    assert "1500/1500" in done.stdout
+    assert (done.returncode, done.stdout) == (0, "Added 30 users and 1500 items\n")
+    assert "30/30" in done.stderr
+    assert "1500/1500" in done.stderr
     async with Database(server_url) as database:
         stored = await _all_items(database)
         assert len(await lists.list_users(database.unit_of_work(), Actor.system(), limit=100)) == 30

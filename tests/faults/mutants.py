@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from steward.adapters.blocks import Block
 from steward.adapters.database import tables
 from steward.adapters.database.items import DatabaseItems
-from steward.adapters.database.unit_of_work import DatabaseTransaction
+from steward.adapters.database.transaction import DatabaseTransaction
 from steward.adapters.unit_of_work import BlockUnitOfWork
 from steward.domain.actors import Actor
 from steward.domain.errors import Conflict, IdempotencyKeyInUse, OutcomeUnknown
@@ -85,18 +85,18 @@ def commit_after_the_response() -> None:
 
 def no_rollback_on_cancel() -> None:
     """A block that a cancellation ends leaves its connection as it is, and nobody comes back for it."""
-    leave = BlockUnitOfWork._leave
+    leave = BlockUnitOfWork.leave
     left = []  # or the garbage collector would clean up
 
     async def leave_as_it_is(self: BlockUnitOfWork, block: Block, error: BaseException | None) -> None:
         transaction = self._transaction
         assert isinstance(transaction, DatabaseTransaction)
         if isinstance(error, asyncio.CancelledError) and not block.committed:
-            left.append((transaction._session, transaction._admission))
-            transaction._session = transaction._admission = None
+            left.append((transaction._connection, transaction._admission))
+            transaction._connection = transaction._admission = None
         await leave(self, block, error)
 
-    _patch(BlockUnitOfWork, "_leave", leave_as_it_is)
+    _patch(BlockUnitOfWork, "leave", leave_as_it_is)
 
 
 def read_modify_write_transfer() -> None:

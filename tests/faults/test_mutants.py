@@ -1,4 +1,8 @@
-"""Every check can fail: of each fault that the suite looks for there is a variant of the product, and it is caught."""
+"""What looks for faults can find them: six variants of the product have one each, and the check that is there for it
+catches it.
+
+The checks of the killed database, the swallowed packets and the overload are shown no variant.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass

@@ -16,9 +16,10 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, bindparam, inspect, make_url, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.engines import PoolSettings
 from steward.adapters.database.tables import items, metadata
 from steward.adapters.database.types import UtcDateTime
 from steward.adapters.migrations.comparing import comparison
@@ -234,6 +235,16 @@ async def test_a_migration_that_orphans_rows_is_taken_back(sqlite_url: str) -> N
                 await connection.execute(text("DELETE FROM users"))
         assert await every_item(database) == [box]
         assert (await given_user(database, "bob")).id == 2
+
+
+async def test_a_slow_migration_is_not_interrupted_as_everyday_statements_are(sqlite_url: str) -> None:
+    slow = text("WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT max(i) FROM n")
+    async with Database(sqlite_url, pool=PoolSettings(statement=0.01)) as database:
+        async with schema.migrating(database) as connection:
+            assert await connection.scalar(slow) == 300_000
+        with pytest.raises(DBAPIError, match="interrupted"):
+            async with database.session() as session:
+                await session.execute(slow)
 
 
 async def test_the_alembic_command_makes_and_runs_a_new_revision(server_url: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.support.proxy import Proxy
 
 # Seconds: of the whole request at its default settings. Those of these tests are shorter.
 LIMIT = 10.0
-SHORT = PoolSettings(size=4, wait=1.0, connect=1.0, statement=1.0, ping=0.0)
+SHORT = PoolSettings(size=4, wait=1.0, connect=2.0, statement=1.0, ping=0.0)
 
 
 @pytest_asyncio.fixture

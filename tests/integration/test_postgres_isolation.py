@@ -2,16 +2,22 @@
 
 import asyncio
 
+import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from steward.adapters.database.database import Database
 from steward.adapters.database.engines import PoolSettings
 from steward.domain.actors import Actor
 from steward.domain.errors import Conflict
 from steward.domain.items import ItemId
 from steward.service_layer import retry
+from steward.service_layer.items import get_item
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_item, given_user
+
+from tests.support.postgres import execute
+
+from .test_row_locks import until_someone_waits
 
 SERIALIZABLE = PoolSettings(isolation="serializable")
 
@@ -44,6 +50,8 @@ async def empty_mine(uow: UnitOfWork, actor: Actor, *, mine: ItemId, other: Item
 
 @pytest.mark.parametrize(("isolation", "left"), [("read_committed", 0), ("serializable", 1)])
 async def test_write_skew_is_a_conflict_that_a_retry_settles(postgres_url: str, isolation: str, left: int) -> None:
+    # `read_committed` leaves it to the server, which may have been told otherwise.
+    await execute(postgres_url, f"ALTER DATABASE {make_url(postgres_url).database} RESET default_transaction_isolation")
     async with Database(postgres_url, pool=PoolSettings(isolation=isolation)) as database:
         ada = await given_user(database)
         one, two = [(await given_item(database, owner=ada, quantity=1)).id for _ in range(2)]
@@ -76,3 +84,22 @@ async def test_a_conflict_that_shows_at_commit_is_one_too(postgres_url: str) -> 
             return "left"
 
         assert sorted(await asyncio.gather(leave("(0,1)"), leave("(0,2)"))) == ["conflict", "left"]
+
+
+async def test_a_read_that_the_server_refuses_is_done_again(postgres_url: str) -> None:
+    """The read-only anomaly, where the server makes everything serializable: the writer has read what another has
+    changed since, and the reader would see the other's change, but not the writer's."""
+    name = make_url(postgres_url).database
+    await execute(postgres_url, f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
+    async with Database(postgres_url) as database:
+        ada = await given_user(database)
+        box = await given_item(database, owner=ada, quantity=1)
+        writer = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+        await writer.execute(f"BEGIN; SELECT FROM users WHERE id = {ada.id}")
+        await execute(postgres_url, f"UPDATE users SET version = version + 1 WHERE id = {ada.id}")
+        await writer.execute(f"UPDATE items SET quantity = 2 WHERE id = {box.id}; LOCK TABLE items")
+        reading = asyncio.create_task(get_item(database.unit_of_work(), Actor.system(), item_id=box.id))
+        await until_someone_waits(database)  # it has its snapshot already
+        await writer.execute("COMMIT")
+        await writer.close()
+        assert (await reading).quantity == 2

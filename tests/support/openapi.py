@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 Json = dict[str, Any]
@@ -40,11 +41,17 @@ class Document:
     def operation(self, method: str, path: str) -> Json | None:
         """The one that answers such a request; None if there is none."""
         path = path.removesuffix("/")
-        for candidate, template, operation in self.operations():
-            pattern = re.sub(r"\{\w+\}", "[^/]+", template)
-            if candidate == ("GET" if method == "HEAD" else method) and re.fullmatch(pattern, path):
+        for candidate, pattern, operation in self._patterns:
+            if candidate == ("GET" if method == "HEAD" else method) and pattern.fullmatch(path):
                 return operation
         return None
+
+    @cached_property
+    def _patterns(self) -> list[tuple[str, re.Pattern[str], Json]]:
+        return [
+            (method, re.compile(re.sub(r"\{\w+\}", "[^/]+", template)), operation)
+            for method, template, operation in self.operations()
+        ]
 
     def codes(self) -> set[tuple[str, str]]:
         """Every problem code that the document gives, with its operation."""

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Executable, event
 from steward.adapters.database.database import Database
+from steward.adapters.database.direct_reads import ReadStatement, ReadStatements
 from steward.service_layer.unit_of_work import UnitOfWork
 
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
@@ -70,12 +71,27 @@ def counted(database: Database) -> Iterator[Cost]:
     for engine in engines:
         for name, listener in listeners.items():
             event.listen(engine, name, listener)
+    direct = database.engines.read_statements
+    if direct is not None:
+        database.engines.read_statements = _recorded(direct, cost)
     try:
         yield cost
     finally:
+        database.engines.read_statements = direct
         for engine in engines:
             for name, listener in listeners.items():
                 event.remove(engine, name, listener)
+
+
+def _recorded(read_statements: ReadStatements, cost: Cost) -> ReadStatements:
+    """What units of work that are made from now on read past SQLAlchemy."""
+
+    def look_up(statement: Executable) -> ReadStatement:
+        read = read_statements(statement)
+        cost.sent.append(read.sql)
+        return read
+
+    return look_up
 
 
 async def cost_of(database: Database, work: Callable[[UnitOfWork], Awaitable[object]]) -> Cost:

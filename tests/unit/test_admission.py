@@ -121,11 +121,3 @@ async def test_a_slot_given_to_somebody_who_is_being_cancelled_goes_to_the_next(
     assert order == ["patient"]
     gate.leave()
     assert (gate.in_use, gate.waiting) == (0, 0)
-
-
-async def test_a_slot_is_given_back_when_its_block_fails() -> None:
-    gate = admission()
-    with pytest.raises(ValueError, match="of the block"):
-        async with gate.slot():
-            raise ValueError("of the block")
-    assert gate.in_use == 0

@@ -6,8 +6,6 @@ them stays, and all be late. Whoever is refused here is refused at once, before 
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from ...domain.errors import Overloaded
 
@@ -63,16 +61,8 @@ class Admission:
                 return
         self.in_use -= 1
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        await self.enter()
-        try:
-            yield
-        finally:
-            self.leave()
-
     def _give_up(self, turn: asyncio.Future[None]) -> None:
         if not turn.done():  # it may have been cancelled in this very step of the event loop
             self._turns.remove(turn)
             self.refused += 1
-            turn.set_exception(Overloaded("The database had no time in time: come again a little later"))
+            turn.set_exception(Overloaded("The turn at the database did not come in time: come again a little later"))

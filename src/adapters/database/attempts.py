@@ -13,7 +13,7 @@ from ..swept import FEW
 from .tables import attempt_counters as counters
 
 if TYPE_CHECKING:
-    from .unit_of_work import DatabaseTransaction
+    from .transaction import DatabaseTransaction
 
 _columns = (counters.c.key, counters.c.count, counters.c.resets_at)
 _find = select(*_columns).where(counters.c.key == bindparam("counter"), counters.c.resets_at > bindparam("at"))

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ...domain.errors import DeadlineExceeded, StorageError, StorageFull
 from .schema import require_known
-from .sqlite_snapshot import code_of, fix_snapshot, open_file, sqlite_may_fail
+from .sqlite_snapshot import code_of, fix_snapshot, open_file, revision_of, sqlite_may_fail
 
 Progress = Callable[[int, int], None]  # pages that are done, and all of them
 
@@ -149,10 +149,7 @@ def _copy(
 
 def _check(connection: sqlite3.Connection, path: Path, until: float) -> str:
     """The revision of a whole database of ours. `path` is what is named where it is not."""
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    if not {"alembic_version", "users"} <= tables:
-        raise StorageError(f"{path} does not hold a database of Steward's")
-    (revision,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    revision = revision_of(connection, path)
     require_known(revision)
     connection.set_progress_handler(lambda: time.monotonic() > until, _OPERATIONS_AT_ONCE)
     try:
@@ -170,7 +167,7 @@ def _check(connection: sqlite3.Connection, path: Path, until: float) -> str:
         raise StorageError(f"{path} is damaged: {found}")
     if broken is not None:
         raise StorageError(f"{path} is damaged: a row of {broken[0]} refers to one of {broken[2]} that is not there")
-    return str(revision)
+    return revision
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from sqlalchemy import Table, column, func, insert, select, table
 from ...domain.errors import StewardError
 
 if TYPE_CHECKING:
-    from .unit_of_work import DatabaseTransaction
+    from .transaction import DatabaseTransaction
 
 _sqlite_sequence = table("sqlite_sequence", column("name"), column("seq"))
 

@@ -18,7 +18,7 @@ from ...domain.errors import DatabaseUnavailable, OutcomeUnknown, SchemaOutOfDat
 from . import schema
 from .connector import Connector
 from .database import Database
-from .sqlite_snapshot import fix_snapshot, open_file, sqlite_may_fail
+from .sqlite_snapshot import fix_snapshot, open_file, revision_of, sqlite_may_fail
 from .stored_rows import Row, StoredTable, Sum, Summing
 from .tables import metadata
 
@@ -64,12 +64,9 @@ def _open(source: Path, busy_timeout: float) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")  # as the server has it: nobody waits for who reads
         fix_snapshot(connection)
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-            raise StorageError(f"{source} does not hold a database of Steward's")
-        (revision,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
-        if revision != (newest := schema.newest_revision()):
+        if (revision := revision_of(connection, source)) != (newest := schema.newest_revision()):
             raise SchemaOutOfDate(
-                f"{source} is at revision {revision or 'none'} and has to be at {newest}: name it in"
+                f"{source} is at revision {revision} and has to be at {newest}: name it in"
                 " STEWARD_DATABASE_URL and run `steward db upgrade`"
             )
         connection.text_factory = bytes

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Self
 
 from sqlalchemy import make_url
@@ -12,6 +13,7 @@ from ..clock import system_clock
 from ..completion import run_to_completion
 from ..transaction import Mode
 from .admission import Admission
+from .direct_reads import DirectReads
 from .engines import PoolSettings, create_engines
 from .plain_session import OneTaskSession, ReaderSession, session_block
 from .session_door import session_door
@@ -73,13 +75,13 @@ class Database:
             yield session
 
     def engine(self, mode: Mode) -> AsyncEngine:
-        """For a session or a unit of work. A pool that was closed would connect again, and nobody would close that."""
-        if self._is_closed:
-            raise DatabaseUnavailable("The database has been closed")
+        """For a session or a unit of work."""
+        self._refuse_if_closed()
         return self.engines.by_mode[mode]
 
     def admission(self, mode: Mode) -> Admission:
         """Whoever uses a pool has entered here before."""
+        self._refuse_if_closed()
         return self.engines.admissions[mode]
 
     @property
@@ -97,6 +99,11 @@ class Database:
         if self.engines.probe is not None:
             await self.engines.probe.ask(timeout)
 
+    def direct_reads(self) -> DirectReads | None:
+        """For a unit of work; None where its reads go through SQLAlchemy's connections, as its writes do."""
+        statements = self.engines.read_statements
+        return None if statements is None else DirectReads(partial(self.engine, Mode.READING), statements)
+
     def _session(self, mode: Mode) -> OneTaskSession:
         make = OneTaskSession if mode is Mode.WRITING else ReaderSession
         return make(
@@ -104,6 +111,11 @@ class Database:
             expire_on_commit=False,  # attributes read after a commit must not need the database
             close_resets_only=False,  # a session used after its block says so, instead of leaking a connection
         )
+
+    def _refuse_if_closed(self) -> None:
+        """A pool that was closed would connect again, and nobody would close that."""
+        if self._is_closed:
+            raise DatabaseUnavailable("The database has been closed")
 
     def checked_out(self) -> int:
         """How many connections are in use."""

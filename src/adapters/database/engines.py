@@ -17,6 +17,7 @@ from ...domain.errors import DatabaseUnavailable, ReadOnly
 from ..transaction import Mode
 from . import postgres, sqlite
 from .admission import Admission
+from .direct_reads import ReadStatements, read_statements
 from .failed_statements import remember_failed_statements
 from .lost_connections import check_at_checkout, drop_if_lost
 from .probe import Probe
@@ -48,12 +49,14 @@ class PoolSettings:
 
 @dataclass(slots=True)
 class Engines:
-    """`anchor` keeps a database in memory alive while its only pooled connection is replaced."""
+    """`read_statements` is for blocks that read without SQLAlchemy's `Connection`; None where they need one. `anchor`
+    keeps a database in memory alive while its only pooled connection is replaced."""
 
     by_mode: dict[Mode, AsyncEngine]
     admissions: dict[Mode, Admission]
     pools: tuple[AsyncEngine, ...]
     closing_apart: postgres.ClosingApart
+    read_statements: ReadStatements | None = None
     probe: Probe | None = None
     file: DatabaseFile | None = None
     anchor: sqlite3.Connection | None = None
@@ -108,6 +111,7 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         dict.fromkeys(Mode, _admission("connections", pool.size, pool)),
         (engine,),
         closing_apart,
+        read_statements=read_statements(engine) if pool.pooler == "none" and not echo else None,
         probe=Probe(asking.execution_options(isolation_level="AUTOCOMMIT")),
     )
 
@@ -123,7 +127,7 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     # fast as waiting in SQLite's busy handler, which sleeps.
     writer = _create(url, _sqlite_arguments(file, pool), size=1, wait=pool.wait, echo=echo)
     reading = _sqlite_arguments(file, pool, read_only=True)
-    reader = _create(url, reading, size=pool.size, wait=pool.wait, echo=echo)
+    reader = _create(url, reading, size=pool.size, wait=pool.wait, echo=echo, ends_bare=True)
     _begin_by_hand(writer.sync_engine)
     _begin_by_hand(reader.sync_engine)
     event.listen(writer.sync_engine, "handle_error", _drop_if_read_only)
@@ -142,6 +146,7 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         {Mode.WRITING: _admission("writer", 1, pool), Mode.READING: readers, Mode.SNAPSHOT: readers},
         (writer, reader),
         postgres.ClosingApart(),
+        read_statements=None if echo else read_statements(reader),
         probe=Probe(asking),
         file=file,
     )
@@ -176,7 +181,10 @@ def _admission(name: str, size: int, pool: PoolSettings) -> Admission:
     return Admission(name, size, most_waiting=pool.queue, longest_wait=pool.wait)
 
 
-def _create(url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo: bool) -> AsyncEngine:
+def _create(
+    url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo: bool, ends_bare: bool = False
+) -> AsyncEngine:
+    """`ends_bare`: whoever uses a connection leaves it outside a transaction. Nothing is rolled back then."""
     engine = create_async_engine(
         url,
         connect_args=arguments,
@@ -185,6 +193,7 @@ def _create(url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo
         max_overflow=0,
         pool_timeout=wait,
         pool_recycle=1800,
+        pool_reset_on_return=None if ends_bare else "rollback",
         echo=echo,
         hide_parameters=not echo,  # an error's text ends up in logs
         json_serializer=_to_json,

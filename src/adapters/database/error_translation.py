@@ -8,7 +8,9 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
+import asyncpg
 from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 
@@ -75,7 +77,20 @@ def translate(
     if isinstance(error, exc.DBAPIError):
         if isinstance(error.orig, sqlite3.Error):
             return _from_sqlite(error.orig, foreign_key, committing=committing)
-        return _from_postgres(error, foreign_key, committing=committing)
+        if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
+            return Conflict()  # a migration has changed a column meanwhile; what was prepared before is forgotten now
+        state: str = getattr(error.orig, "sqlstate", None) or ""
+        is_lost = error.connection_invalidated or (not state and isinstance(error, exc.InterfaceError))
+        return _from_postgres(error.driver_exception, state, foreign_key, is_lost=is_lost, committing=committing)
+    if isinstance(error, AsyncAdapt_asyncpg_dbapi.Error):  # bare, of a connection that was not to be had
+        is_lost = isinstance(error, AsyncAdapt_asyncpg_dbapi.InterfaceError)
+        return _from_postgres(error, error.sqlstate or "", foreign_key, is_lost=is_lost, committing=committing)
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return Conflict()
+    if isinstance(error, asyncpg.PostgresError):
+        return _from_postgres(error, error.sqlstate or "", foreign_key, is_lost=False, committing=committing)
+    if isinstance(error, asyncpg.InterfaceError):  # of a connection that is closed, or being closed
+        return _from_postgres(error, "", foreign_key, is_lost=True, committing=committing)
     if isinstance(error, TimeoutError):
         return OutcomeUnknown() if committing else DeadlineExceeded("The database did not answer in time")
     if isinstance(error, OSError):
@@ -91,16 +106,23 @@ def translating(*, foreign_key: StewardError | None = None, committing: bool = F
     try:
         yield
     except Exception as error:
-        translated = translate(error, foreign_key=foreign_key, committing=committing)
-        if translated is None or translated is error:
-            raise
-        raise translated from error
+        raise_translated(error, foreign_key=foreign_key, committing=committing)
 
 
-def _from_postgres(error: exc.DBAPIError, foreign_key: StewardError | None, *, committing: bool) -> StewardError | None:
-    if isinstance(error.orig, AsyncAdapt_asyncpg_dbapi.InvalidCachedStatementError):
-        return Conflict()  # a migration has changed a column meanwhile; what was prepared before is forgotten now
-    state: str = getattr(error.orig, "sqlstate", None) or ""
+def raise_translated(
+    error: Exception, *, foreign_key: StewardError | None = None, committing: bool = False
+) -> NoReturn:
+    """What `translating` does, for those whom a context manager would cost too much."""
+    translated = translate(error, foreign_key=foreign_key, committing=committing)
+    if translated is None or translated is error:
+        raise error
+    raise translated from error
+
+
+def _from_postgres(
+    error: BaseException, state: str, foreign_key: StewardError | None, *, is_lost: bool, committing: bool
+) -> StewardError | None:
+    """`error` is asyncpg's own, `state` its SQLSTATE; `is_lost` says that the connection is."""
     if state in ("40001", "40P01"):
         return Conflict()
     if state == "23505":
@@ -111,12 +133,11 @@ def _from_postgres(error: exc.DBAPIError, foreign_key: StewardError | None, *, c
         return _refused_by_check(_named(error, "constraint_name"))
     if state == "23502":
         return _missing(_named(error, "column_name"))
-    if state in _NOT_STORABLE or isinstance(error.driver_exception.__cause__, (OverflowError, UnicodeEncodeError)):
+    if state in _NOT_STORABLE or isinstance(error.__cause__, (OverflowError, UnicodeEncodeError)):
         return _not_storable()  # the latter is asyncpg's own, before anything is sent
     if state in ("42P01", "42703"):
         return SchemaOutOfDate("The schema is out of date: run `steward db upgrade`")
-    lost = error.connection_invalidated or (not state and isinstance(error, exc.InterfaceError))
-    if committing and (lost or state.startswith(("08", "57"))):
+    if committing and (is_lost or state.startswith(("08", "57"))):
         return OutcomeUnknown()
     if state == _CANCELLED_BY_TIMEOUT:
         return DeadlineExceeded("A statement took longer than it may")
@@ -124,13 +145,13 @@ def _from_postgres(error: exc.DBAPIError, foreign_key: StewardError | None, *, c
         return Overloaded("The database takes no more connections")
     if state == "53100":
         return StorageFull("The database has no space left")
-    if lost or state.startswith(_UNAVAILABLE):
+    if is_lost or state.startswith(_UNAVAILABLE):
         return DatabaseUnavailable("The database is not available")
     return None
 
 
-def _named(error: exc.DBAPIError, what: str) -> str:
-    return getattr(error.driver_exception, what, None) or ""
+def _named(error: BaseException, what: str) -> str:
+    return getattr(error, what, None) or ""
 
 
 def _from_sqlite(error: sqlite3.Error, foreign_key: StewardError | None, *, committing: bool) -> StewardError | None:

@@ -25,7 +25,7 @@ from .tables import idempotency_keys as keys
 from .tables import users
 
 if TYPE_CHECKING:
-    from .unit_of_work import DatabaseTransaction
+    from .transaction import DatabaseTransaction
 
 _COLUMNS = ("key", "fingerprint", "expires_at")
 

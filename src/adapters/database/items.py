@@ -18,7 +18,7 @@ from .pages import Pages, contains
 from .tables import items, users
 
 if TYPE_CHECKING:
-    from .unit_of_work import DatabaseTransaction
+    from .transaction import DatabaseTransaction
 
 _columns = (
     items.c.id,
@@ -179,7 +179,7 @@ class DatabaseItems:
     @writes
     async def delete_all_of(self, owner_id: UserId) -> int:
         result = await self._transaction.execute(_delete_all_of, {"owner": owner_id})
-        return result.rowcount  # type: ignore[attr-defined, no-any-return]
+        return result.rowcount  # type: ignore[no-any-return]
 
     @writes
     async def hand_over_all_of(self, owner_id: UserId, *, to: UserId, at: datetime) -> int:
@@ -187,7 +187,7 @@ class DatabaseItems:
             _hand_over_all_of, {"owner": owner_id, "to": to, "at": at}, foreign_key=UnknownRecipient()
         )
         self._transaction.wrote_many_items()
-        return result.rowcount  # type: ignore[attr-defined, no-any-return]
+        return result.rowcount  # type: ignore[no-any-return]
 
     def _owned(self, row: Any) -> OwnedItem:
         *columns, username = row
@@ -207,11 +207,12 @@ class DatabaseItems:
     ) -> Sequence[Any]:
         if _meets_none(where):
             return []
-        return (
+        rows: Sequence[Any] = (
             await self._transaction.execute(
                 *pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
             )
         ).all()
+        return rows
 
 
 def _meets_none(where: ItemFilter) -> bool:

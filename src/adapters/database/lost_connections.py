@@ -21,10 +21,13 @@ def drop_if_lost(context: ExceptionContext) -> None:
     nor when it did not answer in time, which asyncpg tells by an error of the operating system: a ROLLBACK would wait
     for its answer just as long.
     """
-    error = context.original_exception
-    state = getattr(error, "sqlstate", None) or ""
-    if isinstance(error, OSError) or state.startswith(_LOST):
+    if is_lost(context.original_exception):
         context.is_disconnect = True
+
+
+def is_lost(error: BaseException) -> bool:
+    state = getattr(error, "sqlstate", None) or ""
+    return isinstance(error, OSError) or state.startswith(_LOST)
 
 
 def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:

@@ -52,7 +52,7 @@ class OneTaskSession(AsyncSession):
         return driver_lock(self.sync_session.in_use)
 
     def abandon(self) -> None:
-        abort(self.sync_session)
+        abort(self.sync_session.in_use)
 
     async def enter(self) -> None:
         """Before a connection is wanted; it is had until the transaction ends. Raises `Overloaded`."""

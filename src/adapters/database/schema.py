@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -132,13 +132,8 @@ async def _connection(database: Database) -> AsyncIterator[AsyncConnection]:
         with translating():
             async with engine.connect() as connection:
                 driver = (await connection.get_raw_connection()).driver_connection
-                if isinstance(driver, UntornConnection):
-                    driver.statement_timeout, everyday = None, driver.statement_timeout
-                try:
+                with driver.unhurried() if isinstance(driver, UntornConnection) else nullcontext():
                     yield connection
-                finally:
-                    if isinstance(driver, UntornConnection):
-                        driver.statement_timeout = everyday
     finally:
         if engine not in database.engines.pools:
             await engine.dispose()

@@ -16,12 +16,11 @@ def _remember_connection(session: SessionWithConnection, _: SessionTransaction, 
     session.in_use = connection
 
 
-def abort(session: SessionWithConnection) -> None:
-    """Cut its connection without a word to the server: whoever waits for an answer by it gets an error at once.
+def abort(connection: Connection | None) -> None:
+    """Cut it without a word to the server: whoever waits for an answer by it gets an error at once.
 
     For a server that does not answer. On SQLite it does nothing: a disk that does not answer cannot be left.
     """
-    connection = session.in_use
     if connection is None or connection.closed or connection.invalidated:
         return
     driver = connection.connection.driver_connection

@@ -13,7 +13,7 @@ from ..swept import FEW, TOKENS_KEPT
 from .tables import sessions, tokens, users
 
 if TYPE_CHECKING:
-    from .unit_of_work import DatabaseTransaction
+    from .transaction import DatabaseTransaction
 
 _columns = (
     sessions.c.id,

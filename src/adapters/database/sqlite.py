@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Self, TypeVar
 
@@ -30,6 +31,15 @@ class UntornConnection(aiosqlite.Connection):
     file: DatabaseFile | None = None  # None in memory
     statement_timeout: float | None = None  # seconds, after which a statement is interrupted
     _stopped: asyncio.Future[Any] | None = None
+
+    @contextmanager
+    def unhurried(self) -> Iterator[None]:
+        """Inside the block a statement may take as long as it takes."""
+        everyday, self.statement_timeout = self.statement_timeout, None
+        try:
+            yield
+        finally:
+            self.statement_timeout = everyday
 
     async def _execute(self, fn: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
         return await self._to_its_end(partial(fn, *args, **kwargs), interrupt=False)
@@ -77,6 +87,11 @@ class UntornConnection(aiosqlite.Connection):
 
     def cursor(self) -> "WholeCursor":  # type: ignore[override]
         return WholeCursor(self)
+
+    async def fetch(self, sql: str, *parameters: Any) -> list[Any]:
+        """All rows of a statement, in one call of the thread: as asyncpg's connections do it."""
+        cursor = await self.cursor().execute(sql, parameters)
+        return await cursor.fetchall()
 
     async def commit(self) -> None:
         """Raises `DatabaseUnavailable` or `OutcomeUnknown` if the file is no longer where it was: what was committed

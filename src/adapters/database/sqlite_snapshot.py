@@ -27,6 +27,16 @@ def fix_snapshot(connection: sqlite3.Connection) -> None:
     connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
+def revision_of(connection: sqlite3.Connection, path: Path) -> str:
+    """Raises `StorageError`, with a sentence that names `path`, for what holds no database of ours."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if {"alembic_version", "users"} <= tables:
+        (revision,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+        if revision is not None:
+            return str(revision)
+    raise StorageError(f"{path} does not hold a database of Steward's")
+
+
 @contextmanager
 def sqlite_may_fail(path: Path) -> Iterator[None]:
     """Raises `StorageError`, with a sentence that names `path`."""

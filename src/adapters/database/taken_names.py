@@ -13,7 +13,7 @@ from ...domain.users import UserId
 from .tables import users
 
 if TYPE_CHECKING:
-    from .unit_of_work import DatabaseTransaction
+    from .transaction import DatabaseTransaction
 
 _taken = select(users.c.username_key).where(
     users.c.id != bindparam("but"),

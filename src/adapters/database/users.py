@@ -33,7 +33,7 @@ from .tables import users
 from .taken_names import refuse_any_taken, refuse_taken
 
 if TYPE_CHECKING:
-    from .unit_of_work import DatabaseTransaction
+    from .transaction import DatabaseTransaction
 
 _columns = (
     users.c.id,

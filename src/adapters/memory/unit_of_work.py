@@ -53,10 +53,14 @@ class MemoryTransaction:
             raise lost_answer
 
     async def end(self) -> None:
+        self.end_at_once()
+
+    def end_at_once(self) -> bool:
         if self._mode is Mode.WRITING:
             self.database.rollbacks += 1
         if self._mode is not None:
             self._let_go()
+        return True
 
     def abort(self) -> None:
         """Nothing here takes time."""

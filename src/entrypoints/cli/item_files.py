@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
+from .bars import counting_bars
 from .on_steward import on_steward
 
 if TYPE_CHECKING:
@@ -49,17 +50,16 @@ def export(
         user = await steward.users.find(Actor.system(), name=owner)
         uow = steward.unit_of_work()
         written = 0
-        with _writing(file) as target, _bars() as bars:
+        with _writing(file) as target, counting_bars() as tell:
             async with uow.reading(snapshot=True) if snapshot else nullcontext():
                 total = await exports.count_items(uow, Actor.system(), owner_id=user.id)
-                bar = bars.add_task("items", total=total)
                 target.write(chosen.head)
                 async with aclosing(exports.export_items(uow, Actor.system(), owner_id=user.id)) as chunks:
                     async for chunk in chunks:
                         for piece in chosen.write(chunk):
                             target.write(piece)
                         written += len(chunk)
-                        bars.update(bar, completed=written, total=max(total, written))
+                        tell("items", written, max(total, written))
         return written
 
     with _files_may_fail():
@@ -82,7 +82,7 @@ def import_(
 
     async def work(steward: "Steward") -> int:
         user = await steward.users.find(Actor.system(), name=owner)
-        with _reading(file) as source, _bars(as_bytes=True) as bars:
+        with _reading(file) as source, _byte_bars() as bars:
             items = ItemFile(source, chosen, user.id, longest_line=_LONGEST_LINE)
             for _ in _shown(items, source, bars, "check"):
                 pass
@@ -173,10 +173,9 @@ def _shown(items: "ItemFile", source: IO[bytes], bars: "Progress", what: str) ->
     bars.update(bar, completed=size)
 
 
-def _bars(*, as_bytes: bool = False) -> "Progress":
+def _byte_bars() -> "Progress":
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-    counts = DownloadColumn(binary_units=True) if as_bytes else MofNCompleteColumn()
-    console = Console(stderr=True)
-    return Progress(TextColumn("{task.description}"), BarColumn(), counts, TimeElapsedColumn(), console=console)
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TimeElapsedColumn()
+    return Progress(*columns, console=Console(stderr=True))

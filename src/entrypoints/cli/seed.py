@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from .bars import counting_bars
 from .passwords import PasswordOnStdin, ask_for_password
 
 
@@ -19,8 +20,6 @@ def seed(
     """
     import asyncio
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
     from ...adapters.database import schema
     from ...bootstrap import container_for
     from ...config import load_settings
@@ -30,23 +29,23 @@ def seed(
     container = container_for(load_settings())
     password = ask_for_password(on_stdin=True) if password_stdin else None
 
-    async def work(bars: Progress) -> None:
-        tasks = {kind: bars.add_task(kind, total=total) for kind, total in (("users", users), ("items", items))}
-        async with container.database() as database:
-            await schema.require_newest(database)
-            await seeding.seed(
-                container.unit_of_work(),
-                Actor.system(),
-                users=users,
-                items=items,
-                seed=seed,
-                password_hash=None if password is None else await container.hasher().hash(password),
-                progress=lambda kind, count: bars.update(tasks[kind], completed=count),
-            )
+    totals = {"users": users, "items": items}
+
+    async def work() -> None:
+        with counting_bars() as tell:
+            async with container.database() as database:
+                await schema.require_newest(database)
+                await seeding.seed(
+                    container.unit_of_work(),
+                    Actor.system(),
+                    **totals,
+                    seed=seed,
+                    password_hash=None if password is None else await container.hasher().hash(password),
+                    progress=lambda kind, count: tell(kind, count, totals[kind]),
+                )
 
     try:
-        with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()) as bars:
-            asyncio.run(work(bars))
+        asyncio.run(work())
     finally:
         container.hasher().close()
     typer.echo(f"Added {users} users and {items} items")

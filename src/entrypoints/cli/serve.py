@@ -43,8 +43,10 @@ def _serve_alone(settings: "Settings", listener: "socket.socket", *, migrate: bo
     import asyncio
     import os
 
+    from ..shared_figures import VARIABLE
+
     # Before prometheus_client is imported: somebody else's figures, or those of an earlier server, are not ours.
-    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    os.environ.pop(VARIABLE, None)
 
     from ...bootstrap import container_for
     from ..http.app import create_app

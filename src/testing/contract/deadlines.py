@@ -8,7 +8,7 @@ import pytest
 
 from ...domain.actors import Actor
 from ...domain.errors import Conflict, DeadlineExceeded
-from ...service_layer.deadline import remaining, within
+from ...service_layer.deadline import last_moment, within
 from ...service_layer.retry import run
 from ...service_layer.unit_of_work import UnitOfWork
 from ..given import Store
@@ -64,9 +64,9 @@ class Deadlines(Setting):
 
     async def test_what_is_done_in_time_knows_no_deadline_afterwards(self, store: Store) -> None:
         async with within(LATE):
-            assert remaining() is not None
+            assert last_moment() is not None
             await register(store.unit_of_work(), "early")
-        assert remaining() is None
+        assert last_moment() is None
         assert await names(store) == {"early"}
 
     async def test_of_two_deadlines_the_earlier_holds(self, store: Store) -> None:
@@ -81,7 +81,7 @@ class Deadlines(Setting):
 
         async def go_on() -> None:
             await over.wait()
-            assert remaining() is None
+            assert last_moment() is None
             await register(store.unit_of_work(), "after")
 
         async with within(LATE):

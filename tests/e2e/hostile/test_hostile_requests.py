@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import httpx2
@@ -35,8 +36,7 @@ class Scene:
     api: Api
     known: Known
     authorization: bytes
-    connection: AsyncConnection
-    contents: list[Any]
+    stored: "Stored"
 
     async def send(self, operation: Operation, request: Request) -> httpx2.Response:
         """The client checks the answer. Fails if a refusal has stored something."""
@@ -44,21 +44,45 @@ class Scene:
             request = request.with_header(b"Authorization", self.authorization)
         response = await self.api.anonymous.send(request.to(self.api.anonymous.base_url))
         if operation.method != "GET":
-            changed = await dump(self.connection) != self.contents
-            if changed:
-                await self._take_back()
+            changed = await self.stored.take_back()
             assert response.is_success or not changed, f"{response.status_code}, and yet something is stored: {request}"
         return response
 
-    async def _take_back(self) -> None:
-        for table in reversed(TABLES):
-            await self.connection.exec_driver_sql(f"DELETE FROM {table}")
+
+class Stored:
+    """What is in the tables, and shall be again after each request."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._contents: list[Any] = []
+        self._mark: Any = None
+
+    async def keep(self) -> None:
         for table in TABLES:
-            await self.connection.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+            await self._connection.exec_driver_sql(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+        self._contents, self._mark = await self._dump(), await self._read_mark()
 
+    async def take_back(self) -> bool:
+        """Whether anything had changed."""
+        if await self._read_mark() == self._mark:
+            return False
+        changed = await self._dump() != self._contents
+        if changed:
+            for table in reversed(TABLES):
+                await self._connection.exec_driver_sql(f"DELETE FROM {table}")
+            for table in TABLES:
+                await self._connection.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM kept_{table}")
+        self._mark = await self._read_mark()
+        return changed
 
-async def dump(connection: AsyncConnection) -> list[Any]:
-    return [sorted(await connection.exec_driver_sql(f"SELECT * FROM {table}")) for table in TABLES]
+    async def _read_mark(self) -> Any:
+        """Another one whenever somebody has stored something, and perhaps at other times: one look instead of six."""
+        is_sqlite = self._connection.dialect.name == "sqlite"
+        statement = "PRAGMA data_version" if is_sqlite else "SELECT pg_snapshot_xmax(pg_current_snapshot())::text"
+        return (await self._connection.exec_driver_sql(statement)).scalar_one()
+
+    async def _dump(self) -> list[Any]:
+        return [sorted(await self._connection.exec_driver_sql(f"SELECT * FROM {table}")) for table in TABLES]
 
 
 @asynccontextmanager
@@ -88,11 +112,11 @@ async def scene_of(role: Role, url: str) -> AsyncIterator[Scene]:
         async with engine.connect() as connection:
             if url.startswith("sqlite"):
                 await connection.exec_driver_sql("PRAGMA synchronous = OFF")
-            for table in TABLES:
-                await connection.exec_driver_sql(f"CREATE TABLE kept_{table} AS SELECT * FROM {table}")
+            stored = Stored(connection)
+            await stored.keep()
             authorization = f"Bearer {tokens.access}".encode()
             try:
-                yield Scene(api, Known(parameters, members), authorization, connection, await dump(connection))
+                yield Scene(api, Known(parameters, members), authorization, stored)
             finally:
                 await connection.close()
                 await engine.dispose()
@@ -109,16 +133,18 @@ def says_where(response: httpx2.Response, where: str) -> bool:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_whatever_is_sent_is_answered_as_documented_and_a_refusal_stores_nothing(
-    role: Role, server_url: str
+    role: Role, server_form: str, server_url: str
 ) -> None:
-    """In the long run every value is tried in every place, as an admin and as a member."""
+    """In the long run every value is tried in every place, as an admin and as a member. In the short one the two
+    databases share what is sent: what is malformed is refused before it comes to either."""
     sent: Counter[int] = Counter()
     sample = Sample(1 if ALL else 8)
+    first, step = (0, 1) if ALL else (["sqlite", "postgres"].index(server_form), 2)
     async with scene_of(role, server_url) as scene:
         for operation in operations_of(scene.api.document).values():
             good = await scene.send(operation, operation.good(scene.known))
             assert good.is_success or (operation.id, role) in REFUSED_TO_MEMBERS, f"{operation.id}: {good.text}"
-            for request in operation.bad(scene.known, sample):
+            for request in islice(operation.bad(scene.known, sample), first, None, step):
                 response = await scene.send(operation, request)
                 assert not response.is_error or says_where(response, request.where), (request, response.text)
                 sent[response.status_code] += 1

@@ -227,7 +227,7 @@ def test_every_answer_is_the_one_that_the_model_gives(server_url: str) -> None:
     run_state_machine_as_test(
         lambda: Machine(server_url),  # type: ignore[arg-type]  # it is called, so a function will do
         settings=settings(
-            max_examples=EXAMPLES or 40,
+            max_examples=EXAMPLES or 20,
             stateful_step_count=40,
             deadline=None,
             database=None,

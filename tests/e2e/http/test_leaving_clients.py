@@ -152,15 +152,6 @@ def test_an_idle_connection_ends_after_its_time(sqlite_of_module: str) -> None:
         assert [all_of(connection) for connection in connections] == [b"", b"", b""]
 
 
-def test_an_idle_connection_is_kept_for_as_long_as_the_setting_says(server: StewardServer) -> None:
-    """uvicorn's own time is 5 s, and what stands in front keeps connections for longer."""
-    with connected(server) as connection:
-        for pause in (5.5, 0):
-            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
-            up_to(connection, b'{"status":"ok"}')
-            time.sleep(pause)
-
-
 def test_an_export_that_takes_too_long_is_broken_off(url_of_module: str, server: StewardServer) -> None:
     with StewardServer(url_of_module, export_timeout=1) as hurried:
         hurried.sign_in()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -184,6 +185,15 @@ async def test_one_who_takes_a_little_all_the_time_is_not(server: StewardServer,
         for _ in range(60):  # three times the time that one may take nothing
             assert connection.recv(SMALL)
             await asyncio.sleep(0.05)
+
+
+def test_an_idle_connection_is_kept_for_as_long_as_the_setting_says(server: StewardServer) -> None:
+    """uvicorn's own time is 5 s, and what stands in front keeps connections for longer."""
+    with connected(server) as connection:
+        for pause in (5.5, 0):
+            connection.sendall(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n")
+            up_to(connection, LIVE)
+            time.sleep(pause)
 
 
 def test_nothing_of_all_this_is_an_error_and_nothing_is_held_at_the_end(sqlite_of_module: str) -> None:

@@ -1,0 +1,161 @@
+"""What a database does for one outermost block of a unit of work."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Executable, NestedTransaction
+from sqlalchemy.util import greenlet_spawn
+
+from ...domain.errors import OutcomeUnknown, StewardError
+from ..transaction import Mode
+from .admission import Admission
+from .error_translation import raise_translated, translating
+from .seen_versions import Entity, SeenVersions
+from .session_connection import abort
+
+if TYPE_CHECKING:
+    from .database import Database
+
+log = logging.getLogger("steward.database")
+
+
+class DatabaseTransaction:
+    """Owns the connection of one outermost block after the other.
+
+    A connection, not a session: rows become entities by hand, so there is no identity map to keep and nothing to
+    flush, and what a session is beside that would cost a small transaction a quarter of its time (ADR 0025). Several
+    steps of SQLAlchemy's are one function each here, because each change between it and the event loop costs, too.
+    """
+
+    def __init__(self, database: "Database") -> None:
+        self.dialect = database.dialect
+        self._database = database
+        self._connection: Connection | None = None
+        self._direct = database.direct_reads()
+        self._admission: Admission | None = None  # that has let us in
+        self._savepoints: list[NestedTransaction] = []
+        self._mode = Mode.READING
+        self._seen = SeenVersions()
+
+    async def begin(self, mode: Mode) -> None:
+        self._mode = mode
+        admission = self._database.admission(mode)
+        await admission.enter()
+        self._admission = admission
+        if mode is Mode.WRITING:
+            with translating():
+                await self._connect()
+
+    async def commit(self) -> None:
+        try:
+            with translating(committing=True):
+                await greenlet_spawn(self._open_connection().commit)
+        except OutcomeUnknown:
+            # Its connection may still stand in the transaction.
+            await greenlet_spawn(self._open_connection().invalidate)
+            raise
+
+    async def end(self) -> None:
+        try:
+            await self._close()
+        finally:
+            self._leave()
+
+    def end_at_once(self) -> bool:
+        if self._connection is not None:
+            return False
+        if self._direct is not None:
+            self._direct.end()
+        self._leave()
+        return True
+
+    def _leave(self) -> None:
+        self._savepoints.clear()
+        self._seen.clear()
+        admission, self._admission = self._admission, None
+        if admission is not None:
+            admission.leave()
+
+    def abort(self) -> None:
+        abort(self._connection)
+        if self._direct is not None:
+            self._direct.abort()
+
+    async def savepoint(self) -> None:
+        with translating():
+            self._savepoints.append(await greenlet_spawn(self._open_connection().begin_nested))
+        self._seen.savepoint()
+
+    async def release_savepoint(self) -> None:
+        with translating():
+            await greenlet_spawn(self._savepoints.pop().commit)
+        self._seen.release()
+
+    async def roll_back_savepoint(self) -> None:
+        with translating():
+            await greenlet_spawn(self._savepoints.pop().rollback)
+        self._seen.roll_back()
+
+    async def pin_snapshot(self) -> None:
+        """Between two statements of a reading block nothing is held, so its connection is changed for one inside a
+        transaction; there are never two."""
+        await self._close()
+        self._mode = Mode.SNAPSHOT
+
+    async def unpin_snapshot(self) -> None:
+        await self._close()
+        self._mode = Mode.READING
+
+    async def execute(
+        self,
+        statement: Executable,
+        parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        *,
+        foreign_key: StewardError | None = None,
+    ) -> Any:
+        """Run one statement: SQLAlchemy's `Result`, or `Rows`. `foreign_key` is what it means if a foreign key says
+        no."""
+        try:
+            if self._direct is not None and self._mode is Mode.READING:
+                assert not isinstance(parameters, Sequence)
+                return await self._direct.fetch(statement, parameters or {})
+            if self._connection is None:
+                await self._connect()
+            return await greenlet_spawn(self._open_connection().execute, statement, parameters)
+        except Exception as error:
+            raise_translated(error, foreign_key=foreign_key)
+
+    def read(self, entity: Entity) -> Entity:
+        """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""
+        return self._seen.read(entity) if self._mode is Mode.WRITING else entity
+
+    def wrote(self, entity: Entity) -> None:
+        self._seen.wrote(entity)
+
+    def wrote_many_items(self) -> None:
+        self._seen.forget_items()
+
+    async def _connect(self) -> None:
+        await greenlet_spawn(self._connect_and_begin)
+
+    def _connect_and_begin(self) -> None:
+        self._connection = self._database.engine(self._mode).sync_engine.connect()
+        self._connection.begin()
+
+    async def _close(self) -> None:
+        if self._direct is not None:
+            self._direct.end()
+        connection = self._connection
+        if connection is None:
+            return
+        try:
+            await greenlet_spawn(connection.close)  # rolls back
+        except Exception as error:  # the connection was lost, and with it the transaction; it has been dropped
+            log.debug("a connection was dropped: %r", error)
+        finally:
+            self._connection = None
+
+    def _open_connection(self) -> Connection:
+        assert self._connection is not None, "the unit of work guards against this"
+        return self._connection

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, event
 from steward.adapters.database.database import Database
-from steward.adapters.database.direct_reads import ReadStatement, ReadStatements
+from steward.adapters.database.direct_statements import DirectStatement, DirectStatements
 from steward.service_layer.unit_of_work import UnitOfWork
 
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
@@ -71,23 +71,23 @@ def counted(database: Database) -> Iterator[Cost]:
     for engine in engines:
         for name, listener in listeners.items():
             event.listen(engine, name, listener)
-    direct = database.engines.read_statements
+    direct = database.engines.direct_statements
     if direct is not None:
-        database.engines.read_statements = _recorded(direct, cost)
+        database.engines.direct_statements = _recorded(direct, cost)
     try:
         yield cost
     finally:
-        database.engines.read_statements = direct
+        database.engines.direct_statements = direct
         for engine in engines:
             for name, listener in listeners.items():
                 event.remove(engine, name, listener)
 
 
-def _recorded(read_statements: ReadStatements, cost: Cost) -> ReadStatements:
+def _recorded(direct_statements: DirectStatements, cost: Cost) -> DirectStatements:
     """What units of work that are made from now on read past SQLAlchemy."""
 
-    def look_up(statement: Executable) -> ReadStatement:
-        read = read_statements(statement)
+    def look_up(statement: Executable) -> DirectStatement:
+        read = direct_statements(statement)
         cost.sent.append(read.sql)
         return read
 

@@ -54,14 +54,14 @@ async def endpoint(
 
 async def find(
     query: dict[str, str], *, thing: str = "7", body: object = NO_BODY, overrides: dict[Any, Any] | None = None
-) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
-    """The arguments of `endpoint`, and where something is wrong."""
+) -> tuple[dict[str, Any], list[str]]:
+    """The arguments of `endpoint`, and what is wrong, and where."""
     called.clear()
     request = Request({"type": "http", "path": "/things", "path_params": {"thing": thing}})
     arguments = Arguments(get_dependant(path="/things/{thing}", call=endpoint), overrides)
     given, errors = await arguments.find(request, query, body)
     given.pop("request", None)
-    return given, [error["loc"] for error in errors]
+    return given, [f"{error['type']} {'.'.join(error['loc'])}" for error in errors]
 
 
 async def test_an_endpoint_is_given_what_it_asks_for() -> None:
@@ -84,14 +84,19 @@ async def test_a_dependency_is_called_once_and_before_those_that_depend_on_it() 
 
 async def test_all_that_is_wrong_is_told_dependencies_first_then_path_query_and_body() -> None:
     _, wrong = await find({"size": "10", "colour": "purple"}, thing="x", body={"weight": 0})
-    assert wrong == [("query", "size"), ("path", "thing"), ("query", "colour"), ("body", "weight")]
+    assert wrong == [
+        "less_than_equal query.size",
+        "int_parsing path.thing",
+        "string_too_long query.colour",
+        "greater_than_equal body.weight",
+    ]
 
 
 async def test_what_is_required_and_missing_is_wrong() -> None:
     _, wrong = await find({})
-    assert wrong == [("query", "colour"), ("body",)]
+    assert wrong == ["missing query.colour", "missing body"]
     _, wrong = await find({"shade": "dark"}, body=None)
-    assert wrong == [("query", "colour"), ("body",)]
+    assert wrong == ["missing query.colour", "model_attributes_type body"]
 
 
 async def test_a_dependency_is_not_called_with_what_is_wrong_nor_is_what_depends_on_it() -> None:

@@ -96,6 +96,8 @@ async def test_it_finds_what_the_router_finds(method: str, segments: list[str]) 
     path = "/" + "/".join(segments)
     expected = await outcome(ROUTER, method, path)
     assert await outcome(RouteIndex(ROUTER, ROUTES), method, path) == expected
+    if path.endswith("\n"):  # which patterns overlook: the router is asked about it
+        return
     alone = await outcome(RouteIndex(no_router, ROUTES), method, path)
     assert alone == (None if isinstance(expected, int) else expected)
 
@@ -111,10 +113,10 @@ async def test_what_it_does_not_know_goes_to_the_router() -> None:
     assert await outcome(index, "GET", "*") == 404
 
 
-async def test_below_the_path_of_another_application_the_router_is_asked() -> None:
-    expected = await outcome(ROUTER, "GET", "/api/items", root_path="/api")
-    assert not isinstance(expected, int)
-    assert await outcome(RouteIndex(ROUTER, ROUTES), "GET", "/api/items", root_path="/api") == expected
+@pytest.mark.parametrize(("path", "root_path"), [("/api/items", "/api"), ("/items/7", "/items"), ("/items", "/items")])
+async def test_below_the_path_of_another_application_it_finds_the_same(path: str, root_path: str) -> None:
+    expected = await outcome(ROUTER, "GET", path, root_path=root_path)
+    assert await outcome(RouteIndex(ROUTER, ROUTES), "GET", path, root_path=root_path) == expected
 
 
 @pytest.mark.parametrize(

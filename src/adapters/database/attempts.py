@@ -61,7 +61,7 @@ class DatabaseAttempts:
 
     @reads
     async def find(self, key: CounterKey, *, at: datetime) -> Counter | None:
-        row: Any = (await self._transaction.execute(_find, {"counter": key, "at": at})).one_or_none()
+        row: Any = (await self._transaction.fetch(_find, {"counter": key, "at": at})).one_or_none()
         return None if row is None else Counter(*row)
 
 

@@ -100,8 +100,8 @@ class Database:
             await self.engines.probe.ask(timeout)
 
     def direct_reads(self) -> DirectReads | None:
-        """For a unit of work; None where its reads go through SQLAlchemy's connections, as its writes do."""
-        statements = self.engines.read_statements
+        """For a unit of work; None where its statements all go through SQLAlchemy."""
+        statements = self.engines.direct_statements
         return None if statements is None else DirectReads(partial(self.engine, Mode.READING), statements)
 
     def _session(self, mode: Mode) -> OneTaskSession:

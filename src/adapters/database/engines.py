@@ -17,7 +17,7 @@ from ...domain.errors import DatabaseUnavailable, ReadOnly
 from ..transaction import Mode
 from . import postgres, sqlite
 from .admission import Admission
-from .direct_reads import ReadStatements, read_statements
+from .direct_statements import DirectStatements, direct_statements
 from .failed_statements import remember_failed_statements
 from .lost_connections import check_at_checkout, drop_if_lost
 from .probe import Probe
@@ -49,14 +49,14 @@ class PoolSettings:
 
 @dataclass(slots=True)
 class Engines:
-    """`read_statements` is for blocks that read without SQLAlchemy's `Connection`; None where they need one. `anchor`
+    """`direct_statements` are those that go straight to the driver; None where they must not. `anchor`
     keeps a database in memory alive while its only pooled connection is replaced."""
 
     by_mode: dict[Mode, AsyncEngine]
     admissions: dict[Mode, Admission]
     pools: tuple[AsyncEngine, ...]
     closing_apart: postgres.ClosingApart
-    read_statements: ReadStatements | None = None
+    direct_statements: DirectStatements | None = None
     probe: Probe | None = None
     file: DatabaseFile | None = None
     anchor: sqlite3.Connection | None = None
@@ -111,7 +111,7 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         dict.fromkeys(Mode, _admission("connections", pool.size, pool)),
         (engine,),
         closing_apart,
-        read_statements=read_statements(engine) if pool.pooler == "none" and not echo else None,
+        direct_statements=direct_statements(engine) if pool.pooler == "none" and not echo else None,
         probe=Probe(asking.execution_options(isolation_level="AUTOCOMMIT")),
     )
 
@@ -146,7 +146,7 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         {Mode.WRITING: _admission("writer", 1, pool), Mode.READING: readers, Mode.SNAPSHOT: readers},
         (writer, reader),
         postgres.ClosingApart(),
-        read_statements=None if echo else read_statements(reader),
+        direct_statements=None if echo else direct_statements(reader),
         probe=Probe(asking),
         file=file,
     )

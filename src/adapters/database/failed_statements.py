@@ -53,8 +53,14 @@ def _keep_connection(context: ExceptionContext) -> None:
 def _refuse_statement(
     connection: Connection, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
 ) -> None:
+    if not statement.startswith("ROLLBACK TO"):
+        refuse_after_failure(connection)
+
+
+def refuse_after_failure(connection: Connection) -> None:
+    """Raises `TransactionAborted` if a statement of this transaction has failed."""
     failure = connection.info.get(_FAILURE)
-    if failure is not None and not statement.startswith("ROLLBACK TO"):
+    if failure is not None:
         raise TransactionAborted("The transaction had failed and can only be rolled back") from failure
 
 

@@ -84,7 +84,7 @@ class DatabaseIdempotencyKeys:
             "lock": int.from_bytes(key.hash[:8], signed=True),
         }
         statement = _claims[self._transaction.dialect]
-        claimed = await self._transaction.execute(statement, row)
+        claimed = await self._transaction.fetch(statement, row)
         if claimed.scalar_one_or_none() is not None:
             return None
         remembered = await self._found(key, at)
@@ -103,8 +103,8 @@ class DatabaseIdempotencyKeys:
         return await self._found(key, at)
 
     async def _is_there(self, user_id: UserId | None) -> bool:
-        return user_id is None or bool((await self._transaction.execute(_is_user, {"id": user_id})).scalar_one())
+        return user_id is None or bool((await self._transaction.fetch(_is_user, {"id": user_id})).scalar_one())
 
     async def _found(self, key: RequestKey, at: datetime) -> Remembered | None:
-        row: Any = (await self._transaction.execute(_find, {"key": key.hash, "at": at})).one_or_none()
+        row: Any = (await self._transaction.fetch(_find, {"key": key.hash, "at": at})).one_or_none()
         return None if row is None else Remembered(*row)

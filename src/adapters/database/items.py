@@ -57,19 +57,14 @@ _filters = {
 }
 _pages = Pages(select(*_columns), items, _filters, grouped_by="owner_id")
 _pages_with_owner = Pages(_with_owner, items, _filters, grouped_by="owner_id")
-_add = insert(items).returning(items.c.id)
+_SET = ("owner_id", "name", "description", "quantity", "attributes", "updated_at", "search_text")
+_add = insert(items).values({name: bindparam(name) for name in (*_SET, "created_at", "version")}).returning(items.c.id)
 _add_many = BulkInsert(items)
 _made_from = (items.c.id == bindparam("key"), items.c.version == bindparam("made_from"))
 _save = (
     update(items)
     .where(*_made_from)
-    .values(
-        {
-            column: bindparam(column)
-            for column in ("owner_id", "name", "description", "quantity", "attributes", "updated_at", "search_text")
-        }
-    )
-    .values(version=items.c.version + 1)
+    .values({**{name: bindparam(name) for name in _SET}, "version": items.c.version + 1})
     .returning(items.c.version)
 )
 _delete = delete(items).where(*_made_from).returning(items.c.id)
@@ -91,7 +86,7 @@ class DatabaseItems:
         unknown = UnknownOwner(new.owner_id)
         if not 1 <= new.owner_id <= MAX_ID:
             raise unknown
-        result = await self._transaction.execute(_add, _new_row(new, at), foreign_key=unknown)
+        result = await self._transaction.fetch(_add, _new_row(new, at), foreign_key=unknown)
         item_id = result.scalar_one()
         item = Item(item_id, new.owner_id, new.name, new.description, new.quantity, dict(new.attributes), at, at, 1)
         return self._transaction.read(item)
@@ -137,7 +132,7 @@ class DatabaseItems:
     async def count(self, where: ItemFilter = EVERY_ITEM) -> int:
         if _meets_none(where):
             return 0
-        result = await self._transaction.execute(*_pages.count(_parameters(where)))
+        result = await self._transaction.fetch(*_pages.count(_parameters(where)))
         return result.scalar_one()  # type: ignore[no-any-return]
 
     @locks
@@ -163,7 +158,7 @@ class DatabaseItems:
             "updated_at": item.updated_at,
             "search_text": search_text(item),
         }
-        result = await self._transaction.execute(_save, row, foreign_key=UnknownRecipient())
+        result = await self._transaction.fetch(_save, row, foreign_key=UnknownRecipient())
         version = result.scalar_one_or_none()
         if version is None:
             raise Conflict if named is None else VersionMismatch
@@ -172,7 +167,7 @@ class DatabaseItems:
 
     @writes
     async def delete(self, item: Item, *, named: int | None = None) -> None:
-        result = await self._transaction.execute(_delete, {"key": item.id, "made_from": item.version})
+        result = await self._transaction.fetch(_delete, {"key": item.id, "made_from": item.version})
         if result.scalar_one_or_none() is None:
             raise Conflict if named is None else VersionMismatch
 
@@ -197,7 +192,7 @@ class DatabaseItems:
     async def _one(self, statement: Select[Any], item_id: ItemId) -> Any:
         row = None
         if 1 <= item_id <= MAX_ID:
-            row = (await self._transaction.execute(statement, {"id": item_id})).one_or_none()
+            row = (await self._transaction.fetch(statement, {"id": item_id})).one_or_none()
         if row is None:
             raise ItemNotFound(item_id)
         return row
@@ -208,7 +203,7 @@ class DatabaseItems:
         if _meets_none(where):
             return []
         rows: Sequence[Any] = (
-            await self._transaction.execute(
+            await self._transaction.fetch(
                 *pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
             )
         ).all()

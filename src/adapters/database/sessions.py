@@ -106,7 +106,7 @@ class DatabaseSessions:
 
     @reads
     async def find(self, token: TokenHash) -> PresentedToken | None:
-        row: Any = (await self._transaction.execute(_find, {"token": token})).one_or_none()
+        row: Any = (await self._transaction.fetch(_find, {"token": token})).one_or_none()
         if row is None:
             return None
         kind, expires_at, generation, session_id, session_generation, refreshed_at, user_id, role, is_active = row
@@ -126,7 +126,7 @@ class DatabaseSessions:
     async def get(self, session_id: SessionId) -> Session:
         if not 1 <= session_id <= MAX_ID:
             raise SessionNotFound(session_id)
-        row: Any = (await self._transaction.execute(_get, {"session": session_id})).one_or_none()
+        row: Any = (await self._transaction.fetch(_get, {"session": session_id})).one_or_none()
         if row is None:
             raise SessionNotFound(session_id)
         return Session(*row)
@@ -135,7 +135,7 @@ class DatabaseSessions:
     async def list_of(self, user_id: UserId, *, at: datetime) -> list[Session]:
         if not 1 <= user_id <= MAX_ID:
             return []
-        rows: Any = await self._transaction.execute(_list_of, {"user": user_id, "at": at})
+        rows: Any = await self._transaction.fetch(_list_of, {"user": user_id, "at": at})
         return [Session(*row) for row in rows]
 
     @writes
@@ -147,7 +147,7 @@ class DatabaseSessions:
             "at": at,
             "until": tokens.refresh_expires_at,
         }
-        if (await self._transaction.execute(_rotate, exchange)).scalar_one_or_none() is None:
+        if (await self._transaction.fetch(_rotate, exchange)).scalar_one_or_none() is None:
             raise Conflict
         await self._store(session_id, presented.generation + 1, tokens)
         await self._transaction.execute(_forget_tokens, {"session": session_id, "before": at - TOKENS_KEPT})
@@ -160,7 +160,7 @@ class DatabaseSessions:
     async def end(self, session_id: SessionId) -> bool:
         if not 1 <= session_id <= MAX_ID:
             return False
-        return (await self._transaction.execute(_end, {"session": session_id})).scalar_one_or_none() is not None
+        return (await self._transaction.fetch(_end, {"session": session_id})).scalar_one_or_none() is not None
 
     @writes
     async def end_all_of(self, user_id: UserId, *, but: SessionId | None = None) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy.util import greenlet_spawn
 from ...domain.errors import OutcomeUnknown, StewardError
 from ..transaction import Mode
 from .admission import Admission
+from .direct_statements import fetch_in_transaction
 from .error_translation import raise_translated, translating
 from .seen_versions import Entity, SeenVersions
 from .session_connection import abort
@@ -45,7 +46,7 @@ class DatabaseTransaction:
         self._admission = admission
         if mode is Mode.WRITING:
             with translating():
-                await self._connect()
+                await self._connected()
 
     async def commit(self) -> None:
         try:
@@ -107,6 +108,21 @@ class DatabaseTransaction:
         await self._close()
         self._mode = Mode.READING
 
+    async def fetch(
+        self, statement: Executable, parameters: Mapping[str, Any], *, foreign_key: StewardError | None = None
+    ) -> Any:
+        """Run one that gives rows and is built once: straight by the driver, if that can be. As to the rest see
+        `execute`."""
+        if self._direct is None:
+            return await self.execute(statement, parameters, foreign_key=foreign_key)
+        try:
+            if self._mode is Mode.READING:
+                return await self._direct.fetch(statement, parameters)
+            connection = await self._connected()
+            return await fetch_in_transaction(connection, self._direct.statements(statement), parameters)
+        except Exception as error:
+            raise_translated(error, foreign_key=foreign_key)
+
     async def execute(
         self,
         statement: Executable,
@@ -117,12 +133,8 @@ class DatabaseTransaction:
         """Run one statement: SQLAlchemy's `Result`, or `Rows`. `foreign_key` is what it means if a foreign key says
         no."""
         try:
-            if self._direct is not None and self._mode is Mode.READING:
-                assert not isinstance(parameters, Sequence)
-                return await self._direct.fetch(statement, parameters or {})
-            if self._connection is None:
-                await self._connect()
-            return await greenlet_spawn(self._open_connection().execute, statement, parameters)
+            connection = await self._connected()
+            return await greenlet_spawn(connection.execute, statement, parameters)
         except Exception as error:
             raise_translated(error, foreign_key=foreign_key)
 
@@ -136,8 +148,10 @@ class DatabaseTransaction:
     def wrote_many_items(self) -> None:
         self._seen.forget_items()
 
-    async def _connect(self) -> None:
-        await greenlet_spawn(self._connect_and_begin)
+    async def _connected(self) -> Connection:
+        if self._connection is None:
+            await greenlet_spawn(self._connect_and_begin)
+        return self._open_connection()
 
     def _connect_and_begin(self) -> None:
         self._connection = self._database.engine(self._mode).sync_engine.connect()

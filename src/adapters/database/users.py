@@ -151,19 +151,19 @@ class DatabaseUsers:
         after: Position | None = None,
         limit: int,
     ) -> list[User]:
-        rows = await self._transaction.execute(
+        rows = await self._transaction.fetch(
             *_pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
         )
         return [self._transaction.read(_user(row)) for row in rows]
 
     @reads
     async def count(self, where: UserFilter = EVERY_USER) -> int:
-        result = await self._transaction.execute(*_pages.count(_parameters(where)))
+        result = await self._transaction.fetch(*_pages.count(_parameters(where)))
         return result.scalar_one()  # type: ignore[no-any-return]
 
     @reads
     async def is_empty(self) -> bool:
-        return (await self._transaction.execute(_any)).one_or_none() is None
+        return (await self._transaction.fetch(_any, {})).one_or_none() is None
 
     @writes
     async def save(self, user: User, *, named: int | None = None) -> None:
@@ -180,7 +180,7 @@ class DatabaseUsers:
             "password_hash": user.password_hash and user.password_hash.value,
         }
         await refuse_taken(self._transaction, row, but=user.id)
-        version = (await self._transaction.execute(_save, row)).scalar_one_or_none()
+        version = (await self._transaction.fetch(_save, row)).scalar_one_or_none()
         if version is None:
             raise Conflict if named is None else VersionMismatch
         user.version = version
@@ -188,14 +188,14 @@ class DatabaseUsers:
 
     @writes
     async def delete(self, user: User, *, named: int | None = None) -> None:
-        result = await self._transaction.execute(
+        result = await self._transaction.fetch(
             _delete, {"key": user.id, "made_from": user.version}, foreign_key=UserOwnsItems(user.id)
         )
         if result.scalar_one_or_none() is None:
             raise Conflict if named is None else VersionMismatch
 
     async def _one(self, statement: Any, parameters: Mapping[str, Any]) -> User | None:
-        row = (await self._transaction.execute(statement, parameters)).one_or_none()
+        row = (await self._transaction.fetch(statement, parameters)).one_or_none()
         return None if row is None else self._transaction.read(_user(row))
 
 

@@ -1,0 +1,1 @@
+"""What Steward costs beside a bare server and beside an ordinary one (`make bench`)."""

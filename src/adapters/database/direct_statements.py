@@ -1,0 +1,128 @@
+"""Statements that go straight to the driver.
+
+SQLAlchemy makes the SQL, once, converts values as its types say, keeps the connections, and begins and ends
+transactions. What it does for each execution beyond that, a context, a cursor, a result that knows its columns by name,
+the repositories have no use for, and it would cost a small statement most of its time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection, Executable
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import greenlet_spawn
+
+from .failed_statements import refuse_after_failure
+
+_STATEMENTS = 2_000
+
+Convert = Callable[[Any], Any] | None
+
+
+class DirectStatement:
+    """The SQL of a statement, and how its parameters and rows are converted, by SQLAlchemy's own types."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        assert isinstance(compiled, SQLCompiler)
+        assert not compiled.post_compile_params, "its SQL depends on the values of its parameters"
+        self.sql = str(compiled)
+        self._parameters: list[tuple[str, Any, Convert]] = [
+            (
+                name,
+                None if compiled.binds[name].required else compiled.binds[name].effective_value,
+                compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
+            )
+            for name in compiled.positiontup or ()
+        ]
+        columns = statement.exported_columns  # type: ignore[attr-defined]  # what it selects, or returns
+        converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+        self._converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
+
+    def arguments(self, parameters: Mapping[str, Any]) -> Iterator[Any]:
+        for name, default, convert in self._parameters:
+            value = parameters.get(name, default)
+            yield value if convert is None else convert(value)
+
+    def rows(self, records: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+        if not self._converts:
+            return list(records)
+        return [self._converted(record) for record in records]
+
+    def _converted(self, record: Sequence[Any]) -> list[Any]:
+        row = list(record)
+        for place, convert in self._converts:
+            row[place] = convert(row[place])
+        return row
+
+
+DirectStatements = Callable[[Executable], DirectStatement]
+
+
+def direct_statements(engine: AsyncEngine) -> DirectStatements:
+    """Makes each once. As many are kept as there are shapes of pages (`Pages`), and those that are always the same."""
+
+    @lru_cache(maxsize=_STATEMENTS)
+    def of(statement: Executable) -> DirectStatement:
+        return DirectStatement(statement, engine.dialect)
+
+    return of
+
+
+class Rows:
+    """What was read, as SQLAlchemy's `Result` gives it to those who read it whole."""
+
+    def __init__(self, rows: list[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        return iter(self._rows)
+
+    def all(self) -> list[Sequence[Any]]:
+        return self._rows
+
+    def one_or_none(self) -> Sequence[Any] | None:
+        assert len(self._rows) <= 1, "more rows than there can be"
+        return self._rows[0] if self._rows else None
+
+    def scalar_one(self) -> Any:
+        (row,) = self._rows
+        return row[0]
+
+    def scalar_one_or_none(self) -> Any:
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+    def scalars(self) -> list[Any]:
+        return [row[0] for row in self._rows]
+
+
+async def fetch_in_transaction(connection: Connection, direct: DirectStatement, parameters: Mapping[str, Any]) -> Rows:
+    """On a connection that SQLAlchemy has begun a transaction on. Whatever goes wrong, SQLAlchemy is told as if it had
+    run the statement itself: it drops the connection if need be, remembers the failure (`failed_statements`), and
+    raises what it always raises.
+    """
+    refuse_after_failure(connection)
+    pooled = connection.connection
+    adapter: Any = pooled.dbapi_connection
+    driver: Any = pooled.driver_connection
+    try:
+        if getattr(adapter, "_transaction", connection) is None:  # asyncpg's begins with the first statement
+            await adapter._start_transaction()  # noqa: SLF001 - as it does itself
+        records = await driver.fetch(direct.sql, *direct.arguments(parameters))
+    except BaseException as error:
+        await greenlet_spawn(_fail, connection, adapter, direct.sql, error)
+        raise
+    return Rows(direct.rows(records))
+
+
+def _fail(connection: Connection, adapter: Any, sql: str, error: BaseException) -> NoReturn:
+    try:
+        if isinstance(error, Exception):
+            adapter._handle_exception(error)  # noqa: SLF001 - raises it in the words of the DBAPI
+        raise error
+    except BaseException as in_its_words:
+        connection._handle_dbapi_exception(in_its_words, sql, None, None, None)  # noqa: SLF001

@@ -21,11 +21,11 @@ _blocks: ContextVar[tuple[OpenBlock, ...]] = ContextVar("steward_open_blocks", d
 
 
 def enter(block: OpenBlock) -> None:
-    _blocks.set((*(other for other in _blocks.get() if other.is_open), block))
+    _blocks.set((*[other for other in _blocks.get() if other.is_open], block))
 
 
 def leave(block: OpenBlock) -> None:
-    _blocks.set(tuple(other for other in _blocks.get() if other is not block))
+    _blocks.set(tuple([other for other in _blocks.get() if other is not block]))
 
 
 def here() -> tuple[OpenBlock, ...]:

@@ -1,18 +1,34 @@
 """How entities look as JSON, in answers and in files, written out: a response model would validate again what is known
 to be right."""
 
-import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+
+from pydantic_core import to_json
 
 from ..domain.items import Item, OwnedItem
 from ..domain.sessions import Session
 from ..domain.users import User
 
+# As short as it can be, in the order given; several times as quick as `json.dumps`. Raises `ValueError` for unpaired
+# surrogates.
+json_bytes: Callable[[object], bytes] = to_json
+
 
 def json_text(value: object) -> str:
-    """As short as it can be, in the order given. Raises `ValueError` for NaN and infinity, which are not JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return json_bytes(value).decode()
+
+
+def time_text(at: datetime) -> str:
+    """RFC 3339 in UTC, always with microseconds, so that texts sort as times do."""
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def json_time(at: datetime) -> object:
+    """The same for `json_bytes`, which writes a time by itself, and far more quickly; but where it has no microseconds,
+    without them."""
+    return at if at.microsecond else time_text(at)
 
 
 def user_json(user: User) -> dict[str, Any]:
@@ -28,7 +44,7 @@ def user_json(user: User) -> dict[str, Any]:
     }
 
 
-def item_json(item: Item) -> dict[str, Any]:
+def item_json(item: Item, time: Callable[[datetime], object] = time_text) -> dict[str, Any]:
     return {
         "id": item.id,
         "owner_id": item.owner_id,
@@ -36,14 +52,14 @@ def item_json(item: Item) -> dict[str, Any]:
         "description": item.description,
         "quantity": item.quantity,
         "attributes": item.attributes,
-        "created_at": time_text(item.created_at),
-        "updated_at": time_text(item.updated_at),
+        "created_at": time(item.created_at),
+        "updated_at": time(item.updated_at),
         "version": item.version,
     }
 
 
-def owned_item_json(owned: OwnedItem) -> dict[str, Any]:
-    return {**item_json(owned.item), "owner": {"id": owned.owner.id, "username": owned.owner.username}}
+def owned_item_json(owned: OwnedItem, time: Callable[[datetime], object] = time_text) -> dict[str, Any]:
+    return {**item_json(owned.item, time), "owner": {"id": owned.owner.id, "username": owned.owner.username}}
 
 
 def session_json(session: Session, *, current: bool) -> dict[str, Any]:
@@ -56,8 +72,3 @@ def session_json(session: Session, *, current: bool) -> dict[str, Any]:
         "address": session.address,
         "current": current,
     }
-
-
-def time_text(at: datetime) -> str:
-    """RFC 3339 in UTC, always with microseconds, so that texts sort as times do."""
-    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -14,9 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from structlog.dev import ConsoleRenderer, plain_traceback
-from structlog.processors import JSONRenderer, format_exc_info
+from structlog.processors import format_exc_info
 from structlog.stdlib import ProcessorFormatter
-from structlog.typing import Processor
 
 from ..config import Settings
 from .http.request_id import current_request_id
@@ -54,17 +53,15 @@ def level_of(settings: Settings) -> int:
 
 def renderer(form: Form) -> Callable[[Event], str]:
     """Of one line (console: perhaps followed by a traceback), without its end."""
-    render: Processor
     if form == "json":
-        render = JSONRenderer(serializer=lambda event, **_: _encode(event))
-    else:
-        # Not the traceback of rich, structlog's default: it shows the values of variables.
-        render = ConsoleRenderer(
-            colors=sys.stderr is not None and sys.stderr.isatty(),
-            exception_formatter=plain_traceback,
-            sort_keys=False,
-            pad_event_to=0,
-        )
+        return _encode
+    # Not the traceback of rich, structlog's default: it shows the values of variables.
+    render = ConsoleRenderer(
+        colors=sys.stderr is not None and sys.stderr.isatty(),
+        exception_formatter=plain_traceback,
+        sort_keys=False,
+        pad_event_to=0,
+    )
     return lambda event: str(render(None, "", event))
 
 

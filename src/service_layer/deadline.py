@@ -7,10 +7,11 @@ that the answer comes within it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import TracebackType
 
 from ..domain.errors import DeadlineExceeded
 
@@ -34,34 +35,46 @@ class _Deadline:
 _current: ContextVar[_Deadline | None] = ContextVar("steward_deadline", default=None)
 
 
-@asynccontextmanager
-async def within(seconds: float, *, statement: float = STATEMENT) -> AsyncIterator[None]:
+class within(AbstractAsyncContextManager[None]):  # noqa: N801 - as `asyncio.timeout`, which it is to its users
     """Raise `DeadlineExceeded` if the block takes longer; what it was doing has been cancelled then, and rolled back.
     What it had committed before stays.
 
     `statement` is how long one statement may take: `run` begins no further attempt when less than that is left, or
     less than half of the time where that is short. Inside a block that ends earlier this one changes nothing.
     """
-    now = asyncio.get_running_loop().time()
-    reserve = min(LONGEST_RESERVE, seconds * RESERVE)
-    around = _in_force()
-    if around is not None and around.ends_at <= now + seconds - 2 * reserve:
-        yield
-        return
-    ends_at = now + seconds - 2 * reserve
-    try:
-        async with asyncio.timeout_at(ends_at) as timeout:
-            deadline = _Deadline(ends_at, ends_at + reserve, min(statement, seconds / 2), timeout, around)
-            _current.set(deadline)
-            try:
-                yield
-            finally:
-                deadline.is_over = True
-                _current.set(around)  # not by a token: a generator may be closed in another context
-    except TimeoutError:
-        if not timeout.expired():
-            raise
-        raise DeadlineExceeded("It took longer than it may, and was rolled back") from None
+
+    def __init__(self, seconds: float, *, statement: float = STATEMENT) -> None:
+        self._seconds = seconds
+        self._statement = statement
+        self._deadline: _Deadline | None = None
+
+    async def __aenter__(self) -> None:
+        seconds = self._seconds
+        reserve = min(LONGEST_RESERVE, seconds * RESERVE)
+        ends_at = _now() + seconds - 2 * reserve
+        around = _in_force()
+        if around is not None and around.ends_at <= ends_at:
+            return
+        timeout = asyncio.timeout_at(ends_at)
+        await timeout.__aenter__()
+        statement = min(self._statement, seconds / 2)
+        self._deadline = _Deadline(ends_at, ends_at + reserve, statement, timeout, around)
+        _current.set(self._deadline)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        deadline = self._deadline
+        if deadline is None:
+            return
+        deadline.is_over = True
+        _current.set(deadline.around)  # not by a token: a generator may be closed in another context
+        try:
+            await deadline.timeout.__aexit__(kind, error, trace)
+        except TimeoutError as late:
+            error = late
+        if isinstance(error, TimeoutError) and deadline.timeout.expired():
+            raise DeadlineExceeded("It took longer than it may, and was rolled back") from None
 
 
 def allows_another_attempt() -> bool | None:

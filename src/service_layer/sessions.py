@@ -28,11 +28,15 @@ async def authenticate(uow: UnitOfWork, *, access_token: str) -> Actor:
     """
     token = check_access_token(access_token)
     async with uow.reading():
-        presented = await uow.sessions.find(token)
-        now = uow.now
+        return await actor_behind(uow, token)
+
+
+async def actor_behind(uow: UnitOfWork, token: TokenHash) -> Actor:
+    """The same for a token that `check_access_token` has let pass, inside a block of `uow`."""
+    presented = await uow.sessions.find(token)
     if presented is None or presented.kind is not TokenKind.ACCESS or not presented.is_active:
         raise TokenRevoked
-    if presented.expires_at <= now:
+    if presented.expires_at <= uow.now:
         raise TokenExpired
     return Actor(presented.user_id, presented.role, presented.session_id)
 

@@ -1,7 +1,5 @@
 """What happened on the way to an answer without being seen in it: for logs and metrics."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -17,15 +15,19 @@ class Tally:
 _current: ContextVar[Tally | None] = ContextVar("steward_tally", default=None)
 
 
-@contextmanager
-def tallied() -> Iterator[Tally]:
+# A class, which is quicker than a generator: every request has one.
+class tallied:  # noqa: N801
     """Count what happens inside, tasks that are started there included."""
-    tally = Tally()
-    entered = _current.set(tally)
-    try:
-        yield tally
-    finally:
-        _current.reset(entered)
+
+    __slots__ = ("_entered",)
+
+    def __enter__(self) -> Tally:
+        tally = Tally()
+        self._entered = _current.set(tally)
+        return tally
+
+    def __exit__(self, *_: object) -> None:
+        _current.reset(self._entered)
 
 
 def current_tally() -> Tally | None:

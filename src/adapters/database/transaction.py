@@ -25,7 +25,7 @@ class DatabaseTransaction:
     """Owns the connection of one outermost block after the other.
 
     A connection, not a session: rows become entities by hand, so there is no identity map to keep and nothing to
-    flush, and what a session is beside that would cost a small transaction a quarter of its time (ADR 0025). Several
+    flush, and what a session is beside that would cost a small transaction a quarter of its time (ADR 0026). Several
     steps of SQLAlchemy's are one function each here, because each change between it and the event loop costs, too.
     """
 
@@ -45,8 +45,10 @@ class DatabaseTransaction:
         await admission.enter()
         self._admission = admission
         if mode is Mode.WRITING:
-            with translating():
+            try:
                 await self._connected()
+            except Exception as error:
+                raise_translated(error)
 
     async def commit(self) -> None:
         try:

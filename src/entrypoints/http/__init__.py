@@ -6,11 +6,13 @@ A request passes, in this order:
     envelope       its id, the headers of its answer, and the path as the routes know it
     observed       what the access log (`access_log`) and the figures of /metrics (`metrics`) tell of it
     cors           web origins that may read the answer, where the settings list some
-    catch_all      the answer for what nobody foresaw
+    catch_all      the answers for errors, and for what nobody foresaw
     hosts          the names that the server answers to, where the settings list some
+    route_index    its route; what has none goes to the router of the framework
     strict_route   who is asking, which `authentication` finds out; parameters that are unknown or repeated; the body,
-                   which `json_body` reads. `own_path` is one for a path that another route's pattern matches, too; the
-                   body of an import goes into a file (`spooling`), and is held against its digest (`content_digest`)
+                   which `json_body` reads; and what its endpoint is given (`arguments`). `own_path` is one for a path
+                   that another route's pattern matches, too; the body of an import goes into a file (`spooling`), and
+                   is held against its digest (`content_digest`)
     schemas        the shape of bodies, `batch_schemas` that of a batch; `fields` brings the domain's own rules to them.
                    `filters` and `pages` say what may stand in the query of a list
     routers/       a few lines each: what the caller says of versions (`conditions`), one use case, once for each key

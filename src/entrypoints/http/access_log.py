@@ -11,6 +11,9 @@ from .observed import End, Exchange
 # Straight to standard error: a record of `logging` for each request would cost three times as much.
 
 
+_LEVELS = {logging.INFO: "info", logging.WARNING: "warning", logging.ERROR: "error"}
+
+
 class AccessLog:
     """Neither path nor query, which may hold what only client and server should know: the route's template. What went
     wrong on our side is a warning, a bug an error, so that STEWARD_LOG_LEVEL can leave out all the others."""
@@ -35,7 +38,7 @@ def level_of_line(exchange: Exchange) -> int:
 def line_of(exchange: Exchange) -> dict[str, Any]:
     line = {
         "timestamp": timestamp(time.time()),
-        "level": logging.getLevelName(level_of_line(exchange)).lower(),
+        "level": _LEVELS[level_of_line(exchange)],
         "logger": "steward.access",
         "event": "request",
         "request_id": exchange.request_id,
@@ -43,7 +46,7 @@ def line_of(exchange: Exchange) -> dict[str, Any]:
         "method": exchange.method,
         "route": exchange.route,
         "status": exchange.status,
-        "end": exchange.end.value,
+        "end": str(exchange.end),
         "duration_ms": round(exchange.seconds * 1000, 3),
         "bytes": exchange.size,
         "retries": exchange.tally.retries,

@@ -15,6 +15,9 @@ _DEFAULTS = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+_KEPT_BY_THE_CLIENT_ALONE = (b"cache-control", b"private, no-cache")
+_ALL = [*_DEFAULTS, (b"vary", b"Authorization"), _KEPT_BY_THE_CLIENT_ALONE]
+_NAMES = frozenset(name for name, _ in _ALL)
 
 
 def complete_headers(given: Iterable[tuple[bytes, bytes]], request_id: str) -> Headers:
@@ -25,9 +28,11 @@ def complete_headers(given: Iterable[tuple[bytes, bytes]], request_id: str) -> H
     """
     headers = [*given, (b"x-request-id", request_id.encode("ascii"))]
     names = {name for name, _ in headers}
+    if names.isdisjoint(_NAMES):  # as in most answers: they say nothing of all this
+        return headers + _ALL
     headers += [default for default in _DEFAULTS if default[0] not in names]
     if b"cache-control" not in names:
-        headers = [*_varied(headers), (b"cache-control", b"private, no-cache")]
+        headers = [*_varied(headers), _KEPT_BY_THE_CLIENT_ALONE]
     return headers
 
 

@@ -6,14 +6,24 @@ from starlette.responses import Response
 
 from ...domain.items import Item, Transfer
 from ...domain.users import User
-from ..entity_json import item_json, json_text, user_json
+from ..entity_json import item_json, json_bytes, json_time, user_json
+
+_CONTENT_TYPE = (b"content-type", b"application/json")
 
 
 class JsonAnswer(Response):
     media_type = "application/json"
 
     def __init__(self, content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(json_text(content), status, headers)
+        """Written out, because the framework asks for what is always the same here: is there a length, or a type?"""
+        self.status_code = status
+        self.background = None
+        self.body = json_bytes(content)
+        self.raw_headers = [
+            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()),
+            (b"content-length", b"%d" % len(self.body)),
+            _CONTENT_TYPE,
+        ]
 
 
 def user_answer(user: User) -> JsonAnswer:
@@ -25,11 +35,11 @@ def created_user(user: User) -> JsonAnswer:
 
 
 def item_answer(item: Item) -> JsonAnswer:
-    return JsonAnswer(item_json(item), headers=_validator(item))
+    return JsonAnswer(item_json(item, json_time), headers=_validator(item))
 
 
 def created_item(item: Item) -> JsonAnswer:
-    return JsonAnswer(item_json(item), 201, {"Location": f"/items/{item.id}", **_validator(item)})
+    return JsonAnswer(item_json(item, json_time), 201, {"Location": f"/items/{item.id}", **_validator(item)})
 
 
 def _validator(entity: User | Item) -> dict[str, str]:
@@ -38,5 +48,5 @@ def _validator(entity: User | Item) -> dict[str, str]:
 
 
 def transfer_answer(transfer: Transfer) -> JsonAnswer:
-    given = None if transfer.item is None else item_json(transfer.item)
-    return JsonAnswer({"item": given, "received": item_json(transfer.received)})
+    given = None if transfer.item is None else item_json(transfer.item, json_time)
+    return JsonAnswer({"item": given, "received": item_json(transfer.received, json_time)})

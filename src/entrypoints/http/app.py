@@ -7,7 +7,9 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from ...bootstrap import Container
 from .access_log import AccessLog
@@ -20,6 +22,7 @@ from .hosts import trusted_hosts
 from .metrics import Metrics, Sources
 from .observed import Observers, observed
 from .openapi_document import openapi_of
+from .route_index import RouteIndex
 from .routers import auth, batch, exports, imports, items, lists, operations, users
 from .spooling import Places
 
@@ -38,13 +41,25 @@ _TAGS = [
 ]
 
 
+class Application(FastAPI):
+    """FastAPI's application, with the layers that are used here, and no others."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """From the outside in: our own, of which one answers all errors, and the index of our routes. What it does not
+        know goes to the router as FastAPI has it, with a stack of what is to be closed after the answer."""
+        app: ASGIApp = RouteIndex(AsyncExitStackMiddleware(self.router), self.router.routes)
+        for layer, args, options in reversed(self.user_middleware):
+            app = layer(app, *args, **options)
+        return app
+
+
 def create_app(container: Container | None = None) -> FastAPI:
     """An application on `container`, or on one made of the environment's settings.
 
     Two applications in one process are two: nothing is shared. Its lifespan closes what the container opened.
     """
     container = container or Container()
-    app = FastAPI(
+    app = Application(
         title="Steward",
         version=version("steward"),
         summary="Users and the items they own",
@@ -54,6 +69,8 @@ def create_app(container: Container | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
+        # Else it asks OpenTelemetry at each request whether somebody wants to know of it.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # From the outside in.
         middleware=[
             Middleware(Envelope),
@@ -70,7 +87,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     _look_on(app, container)
     install_error_handlers(app)
     for module in (auth, lists, users, batch, exports, imports, items, operations):
-        app.include_router(module.router)
+        app.router.routes.extend(module.router.routes)
     install_docs_page(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app

@@ -5,10 +5,9 @@ after; one that writes begins its transaction afterwards.
 """
 
 import inspect
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from enum import Enum, auto
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import Depends
 from fastapi.params import Depends as Dependency
@@ -17,7 +16,11 @@ from starlette.requests import Request
 from ...bootstrap import Container
 from ...domain.actors import Actor
 from ...domain.errors import NotAuthenticated
-from ...service_layer.sessions import authenticate, check_access_token
+from ...domain.sessions import TokenHash
+from ...service_layer.sessions import actor_behind, check_access_token
+from .request_headers import header_lines
+
+Result = TypeVar("Result")
 
 SCHEME = "OAuth2"  # its name in the OpenAPI document
 
@@ -56,11 +59,11 @@ def sign_in_wanted(endpoint: Callable[..., Any]) -> SignIn | None:
     return None
 
 
-def access_token_of(request: Request, wanted: SignIn) -> str | None:
-    """None if nothing is sent, and nothing has to be. What is sent and cannot be an access token is refused, never
-    taken for nothing. Raises `NotAuthenticated`; the database is not asked.
+def access_token_of(request: Request, wanted: SignIn) -> TokenHash | None:
+    """Its hash, or None if nothing is sent, and nothing has to be. What is sent and cannot be an access token is
+    refused, never taken for nothing. Raises `NotAuthenticated`; the database is not asked.
     """
-    given = request.headers.getlist("authorization")
+    given = header_lines(request.scope, b"authorization")
     if not given:
         if wanted is SignIn.REQUIRED:
             raise NotAuthenticated
@@ -68,26 +71,23 @@ def access_token_of(request: Request, wanted: SignIn) -> str | None:
     scheme, _, token = given[0].partition(" ")
     if len(given) > 1 or scheme.lower() != "bearer":
         raise NotAuthenticated("Send one access token: `Authorization: Bearer …`")
-    check_access_token(token.strip(" "))
-    return token.strip(" ")
+    return check_access_token(token.strip(" "))
 
 
-@asynccontextmanager
-async def identified(request: Request, token: str | None) -> AsyncIterator[None]:
-    """Inside, `request.state` holds the actor, nobody without a token, and the unit of work.
+async def identified(request: Request, token: TokenHash | None, then: Callable[[Request], Awaitable[Result]]) -> Result:
+    """What `then` returns, while `request.state` holds the actor, nobody without a token, and the unit of work.
 
-    A GET is inside a reading block that its use case joins, so that both are two statements on one connection; other
-    requests begin a transaction afterwards. Raises `NotAuthenticated`.
+    For a GET it is inside a reading block that its use case joins, so that both are two statements on one connection;
+    other requests begin a transaction afterwards. Raises `NotAuthenticated`.
     """
     container: Container = request.app.state.container
-    request.state.unit_of_work = uow = container.unit_of_work()
+    state = request.state
+    state.unit_of_work = uow = container.unit_of_work()
     if token is None:
-        request.state.actor = Actor.anonymous()
-        yield
-    elif request.method == "GET":
-        async with uow.reading():
-            request.state.actor = await authenticate(uow, access_token=token)
-            yield
+        state.actor = Actor.anonymous()
     else:
-        request.state.actor = await authenticate(uow, access_token=token)
-        yield
+        async with uow.reading():
+            state.actor = await actor_behind(uow, token)
+            if request.scope["method"] == "GET":
+                return await then(request)
+    return await then(request)

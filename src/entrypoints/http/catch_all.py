@@ -1,8 +1,12 @@
-"""An answer for what nobody foresaw."""
+"""Answers to errors, and to what nobody foresaw."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
-from starlette.requests import ClientDisconnect
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import instance_of, problem_response
@@ -11,8 +15,8 @@ log = logging.getLogger("steward.http")
 
 
 class CatchAll:
-    """A bug becomes a 500 and a traceback in the log. Inside the layers that complete answers, so that they complete
-    this one, too."""
+    """Every error gets an answer: what the application has a handler for, from that, and a bug a 500, with a traceback
+    in the log. Inside the layers that complete answers, so that they complete these, too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -29,7 +33,14 @@ class CatchAll:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_watched)
+            try:
+                await self._app(scope, receive, send_watched)
+            except Exception as error:
+                handler = None if started else _handler_of(error, scope["app"])
+                if handler is None:
+                    raise
+                response: Response = await handler(Request(scope, receive), error)
+                await response(scope, receive, send_watched)
         except ClientDisconnect:
             log.info("the client left before its request was read")
         except Exception:
@@ -39,3 +50,8 @@ class CatchAll:
                 raise  # the server breaks the connection off, so that a cut answer does not look whole
             response = problem_response(scope, "internal_error", "Something went wrong on our side")
             await response(scope, receive, send)
+
+
+def _handler_of(error: Exception, app: Starlette) -> Callable[[Request, Exception], Any] | None:
+    """The one for the nearest of its classes."""
+    return next((app.exception_handlers[each] for each in type(error).__mro__ if each in app.exception_handlers), None)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from ...domain.errors import VersionMismatch
 from ...domain.versions import Condition, Expected
 from .problems import Fault, HttpProblem
+from .request_headers import header_lines
 
 # RFC 9110 section 8.8.3. A list may have empty elements (section 5.6.1).
 _TAG = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
@@ -54,11 +55,12 @@ def unless_unchanged(request: Request, answer: Response) -> Response:
     An answer without an ETag is the same as none but `*`. Raises `VersionMismatch` if If-Match says so: it is
     evaluated first (section 13.2.2).
     """
+    if_match, if_none_match = _field(request, "If-Match"), _field(request, "If-None-Match")
+    if if_match is None and if_none_match is None:
+        return answer
     shown = answer.headers.get("ETag", "").strip('"')
-    if_match = _field(request, "If-Match")
     if if_match is not None and if_match.tags is not None and (not shown or (False, shown) not in if_match.tags):
         raise VersionMismatch
-    if_none_match = _field(request, "If-None-Match")
     if if_none_match is None:
         return answer
     if if_none_match.tags is None or shown in {tag for _, tag in if_none_match.tags if shown}:
@@ -67,7 +69,7 @@ def unless_unchanged(request: Request, answer: Response) -> Response:
 
 
 def _field(request: Request, name: str) -> _Field | None:
-    lines = request.headers.getlist(name)
+    lines = header_lines(request.scope, name.lower().encode())
     if not lines:
         return None
     value = ",".join(lines).strip(" \t")

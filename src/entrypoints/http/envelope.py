@@ -12,6 +12,8 @@ from .answer_headers import OF_THE_ROUTE, complete_headers
 from .request_headers import only_header
 from .request_id import begin_request, end_request
 
+_OVERLOOKED = re.compile(rb"%(2f|0a)", re.IGNORECASE)
+
 
 class Envelope:
     """Request id, the headers that every answer has, and the path as the routes know it. The outermost layer."""
@@ -43,7 +45,7 @@ def _as_routed(scope: Scope) -> Scope:
     trailing slash, without a redirect (a 307 makes browsers drop the Authorization header)."""
     path: str = scope["path"]
     raw: bytes = scope.get("raw_path") or b""
-    if re.search(rb"%(2f|0a)", raw, re.IGNORECASE):
+    if b"%" in raw and _OVERLOOKED.search(raw):
         # An encoded slash belongs to its segment (RFC 3986 section 2.2), but the server has made a separator of it;
         # and the patterns of the routes overlook a line break at the end.
         path = unquote(re.sub(r"(?i)%(2f|0a)", r"%25\1", raw.decode("latin-1")))

@@ -20,6 +20,7 @@ from ...service_layer.unit_of_work import UnitOfWork
 from .authentication import CurrentActor, CurrentActorOrAnonymous
 from .dependencies import CurrentUnitOfWork
 from .problems import HttpProblem
+from .request_headers import header_lines
 
 Result = TypeVar("Result")
 
@@ -94,7 +95,7 @@ class Execution:
 
 def idempotency_key(request: Request) -> str | None:
     """Raises `HttpProblem`."""
-    given = request.headers.getlist("idempotency-key")
+    given = header_lines(request.scope, b"idempotency-key")
     if not given:
         return None
     value = given[0].strip(" \t")

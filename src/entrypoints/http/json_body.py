@@ -6,10 +6,12 @@ The framework would turn whatever goes wrong here into one vague 400, or take it
 import asyncio
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from .. import strict_json
+from .arguments import NO_BODY
 from .problems import HttpProblem
+from .request_headers import header_lines
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
@@ -20,16 +22,19 @@ def accepted_types(method: str) -> tuple[str, ...]:
 
 
 class JsonRequest(Request):
-    async def read(self, limit: int, *, timeout: float) -> None:
-        """Read at most `limit` bytes, for at most `timeout` seconds. Raises `HttpProblem`."""
+    async def read(self, limit: int, *, timeout: float) -> bytes:
+        """At most `limit` bytes, for at most `timeout` seconds. Raises `HttpProblem`."""
         self._body = await read_within(self, limit, timeout=timeout)
+        return self._body
 
-    def parse(self) -> None:
-        """What has been read, if that is anything. Raises `HttpProblem`."""
-        if self._body:
-            name = "Accept-Patch" if self.method == "PATCH" else "Accept"  # RFC 5789 section 2.2
-            check_media_type(self, accepted_types(self.method), told_in=name)
-            self._json = parse(self._body)
+    def parse(self) -> object:
+        """What has been read; `NO_BODY` if that is nothing. Raises `HttpProblem`."""
+        if not self._body:
+            return NO_BODY
+        method = self.scope["method"]
+        name = "Accept-Patch" if method == "PATCH" else "Accept"  # RFC 5789 section 2.2
+        check_media_type(self, accepted_types(method), told_in=name)
+        return parse(self._body)
 
 
 async def read_within(request: Request, limit: int, *, timeout: float) -> bytes:
@@ -39,7 +44,12 @@ async def read_within(request: Request, limit: int, *, timeout: float) -> bytes:
     chunks, size = [], 0
     try:
         async with asyncio.timeout(timeout):
-            async for chunk in request.stream():
+            more = True
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                chunk, more = message.get("body", b""), message.get("more_body", False)
                 size += len(chunk)
                 if size > limit:
                     raise too_large(limit)
@@ -51,7 +61,7 @@ async def read_within(request: Request, limit: int, *, timeout: float) -> bytes:
 
 def check_announced_length(request: Request, limit: int) -> None:
     """Raises `HttpProblem` if the request says that its body has more than `limit` bytes."""
-    announced = request.headers.get("content-length", "0").lstrip("0")
+    announced = next(iter(header_lines(request.scope, b"content-length")), "").lstrip("0")
     # By its length first: Python makes no integer of thousands of digits.
     if announced.isdecimal() and (len(announced) > len(str(limit)) or int(announced) > limit):
         raise too_large(limit)
@@ -71,13 +81,13 @@ def check_media_type(request: Request, allowed: tuple[str, ...], *, told_in: str
     A charset may be given, although JSON knows no such parameter (RFC 8259 section 11), if it is UTF-8. A body that
     says something else is read by some as what it says, and by others as what it should be.
     """
-    if any(value.strip().lower() != "identity" for value in request.headers.getlist("content-encoding")):
+    if any(value.strip().lower() != "identity" for value in header_lines(request.scope, b"content-encoding")):
         raise HttpProblem(
             "unsupported_media_type",
             "The body has to come as it is, without a Content-Encoding",
             headers={"Accept-Encoding": "identity"},  # RFC 9110 section 15.5.16
         )
-    kinds = request.headers.getlist("content-type")
+    kinds = header_lines(request.scope, b"content-type")
     kind, *parameters = kinds[0].split(";") if len(kinds) == 1 else [""]  # of two nobody could say which one is meant
     if kind.strip().lower() not in allowed:
         fault = f"The body has to be {' or '.join(allowed)}"

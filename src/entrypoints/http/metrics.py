@@ -18,13 +18,14 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from ..shared_figures import VARIABLE
 from .observed import Exchange
 from .paced import Paced
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SAMPLING_INTERVAL = 1.0  # seconds
 
-_DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # as the library has just read it
+_DIRECTORY = os.environ.get(VARIABLE)  # as the library has just read it
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 # Why somebody could not sign in, or go on: at /auth/token.

@@ -90,10 +90,10 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        watch = _Watch(scope, receive, send)
         self._observers.in_progress += 1
         try:
-            with tallied() as watch.exchange.tally:
+            with tallied() as tally:
+                watch = _Watch(scope, receive, send, tally)
                 await self._app(scope, watch.receive, watch.send)
         except asyncio.CancelledError:
             watch.was_cancelled = True
@@ -119,14 +119,14 @@ class Observed:
 class _Watch:
     """Of one request: passes the messages on, and looks at them."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, tally: Tally) -> None:
         self._began = time.perf_counter()
         self._receive: Callable[[], Awaitable[Message]] = receive
         self._send = send
         self._is_problem = self._is_whole = self._has_left = self._was_broken_off = self.was_cancelled = False
         self._wants_head_alone: bool = scope["wants_head_alone"]
         method: str = "HEAD" if self._wants_head_alone else scope["method"]
-        self.exchange = Exchange(current_request_id(), method)
+        self.exchange = Exchange(current_request_id(), method, tally=tally)
         self._break_off: Callable[[], None] | None = scope.get("steward.break_off")
         if self._break_off is not None:
             scope["steward.break_off"] = self.break_off

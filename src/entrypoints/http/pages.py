@@ -11,7 +11,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from annotated_types import Ge, Le
 from fastapi import Depends, Query
@@ -62,8 +62,10 @@ class AskedPage:
         return JsonAnswer(content, headers={"Link": self._link(content["next_cursor"])})
 
     def _link(self, cursor: str) -> str:
-        query = [(name, value) for name, value in self.request.query_params.multi_items() if name != "cursor"]
-        return f'<{self.request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
+        scope = self.request.scope
+        given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        query = [(name, value) for name, value in given if name != "cursor"]
+        return f'<{scope["path"]}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'
 
 
 async def asked_page(
@@ -80,7 +82,7 @@ CurrentPage = Annotated[AskedPage, Depends(asked_page)]
 
 
 def encode_cursor(key: bytes, position: Position, made_for: Json) -> str:
-    text = json.dumps(position, default=_time_in_a_list, ensure_ascii=False, separators=(",", ":")).encode()
+    text = _write_position(position).encode()
     return _armoured(_VERSION + _sign(key, text, made_for) + text)
 
 
@@ -103,13 +105,18 @@ def _armoured(signed: bytes) -> str:
 
 
 def _sign(key: bytes, text: bytes, made_for: Json) -> bytes:
-    list_and_filters = json.dumps(made_for, default=str, sort_keys=True).encode()  # without line breaks
+    list_and_filters = _write_filters(made_for).encode()  # without line breaks
     return hmac.digest(key, _VERSION + list_and_filters + b"\n" + text, "sha256")[:_SIGNATURE]
 
 
 def _time_in_a_list(value: object) -> list[str]:
     assert isinstance(value, datetime)
     return [value.isoformat()]
+
+
+# Made once: `json.dumps` makes one each time.
+_write_position = json.JSONEncoder(default=_time_in_a_list, ensure_ascii=False, separators=(",", ":")).encode
+_write_filters = json.JSONEncoder(default=str, sort_keys=True).encode
 
 
 def _invalid() -> HttpProblem:

@@ -65,7 +65,7 @@ class ProblemProtocol(TimedProtocol):
     def on_headers_complete(self) -> None:
         self._steps += 1
         # RFC 9112 section 3.2: what stands in front may have routed by another one.
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (hosts == 0 and self.parser.get_http_version() == "1.1"):
             raise self._refused("bad_request", "A request says once, in Host, where it goes")
         if self.parser.should_upgrade() and any(map(_tells_of_body, self.headers)):

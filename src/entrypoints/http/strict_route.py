@@ -1,31 +1,28 @@
 """A route that takes nothing it does not know: no stranger, no parameter, no way of writing JSON."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import ContextVar
-from functools import wraps
+from collections.abc import Callable, Coroutine
 from inspect import cleandoc
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
-from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from ...config import Settings
 from ...service_layer.deadline import within
 from .answer_headers import OF_THE_ROUTE
+from .arguments import NO_BODY, Arguments, Errors
 from .authentication import SCHEME, SignIn, access_token_of, identified, sign_in_wanted
 from .deprecation import deprecation_of
 from .documentation import problems
 from .json_body import JsonRequest
 
 _MOST_PARAMETERS = 100  # far more than any operation knows; to take thousands apart would keep the server busy
-
-_query_faults: ContextVar[list[dict[str, Any]]] = ContextVar("steward_query_faults")
 
 
 class StrictRoute(APIRoute):
@@ -34,6 +31,9 @@ class StrictRoute(APIRoute):
 
     In this order: of whoever sends nothing that can be a token not even the body is read. Of others it is read before
     the database is asked who they are, or whoever holds a body back would keep the rights of when it began.
+
+    Its own code stands where FastAPI's would solve dependencies and close what they leave open: what an endpoint takes
+    is read off once, by `Arguments`. So what `include_router` would add to a route, such as a dependency, is not seen.
 
     Routes of another kind have a class of their own: `body_limit` and `time_limit` name the settings that bound the
     body, and the time from when it has come to when the answer begins.
@@ -48,13 +48,27 @@ class StrictRoute(APIRoute):
         if self._deprecation is not None:
             words = [endpoint.__doc__ or "", self._deprecation.in_words()]
             options |= {"deprecated": True, "description": "\n\n".join(cleandoc(each) for each in words if each)}
-        super().__init__(path, _unless_faulty(endpoint), **_documented(options, self._sign_in))
+        super().__init__(path, endpoint, **_documented(options, self._sign_in))
+        self._handle = self.get_route_handler()
+        self.app = self._answer
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)
         if self._deprecation is not None and match is Match.FULL:
             child_scope[OF_THE_ROUTE] = self._deprecation.headers(child_scope["path_params"])
         return match, child_scope
+
+    def select(self, scope: Scope, path_params: dict[str, Any]) -> None:
+        """Say in `scope` that the request goes here, as the router does after `matches`."""
+        scope["route"], scope["endpoint"], scope["path_params"] = self, self.endpoint, path_params
+        if self._deprecation is not None:
+            scope[OF_THE_ROUTE] = self._deprecation.headers(path_params)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Without what the framework puts around each route: errors are answered by the layer around all of them, and
+        nothing here is left to be closed after the answer."""
+        response = await self._handle(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = self._validating_handler()
@@ -67,8 +81,7 @@ class StrictRoute(APIRoute):
             async with within(getattr(settings, self.time_limit), statement=settings.statement_timeout):
                 if wanted is None:
                     return await handle(request)
-                async with identified(request, token):
-                    return await handle(request)
+                return await identified(request, token, handle)
 
         return handle_strictly
 
@@ -76,23 +89,24 @@ class StrictRoute(APIRoute):
         """Before the time of the request begins: the body comes as fast as its client sends it."""
         if self.body_field is not None:
             request = JsonRequest(request.scope, request.receive)
-            await request.read(getattr(settings, self.body_limit), timeout=settings.body_timeout)
-            request.state.content = await request.body()
+            limit: int = getattr(settings, self.body_limit)
+            request.state.content = await request.read(limit, timeout=settings.body_timeout)
         return request
 
     def _validating_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-        known = frozenset(_query_names(self.dependant))
+        endpoint, arguments = self.endpoint, Arguments(self.dependant)
+        known = arguments.query_names
 
         async def validate(request: Request) -> Response:
-            if isinstance(request, JsonRequest):
-                request.parse()
-            faults = _faults_of_query(request, known)
-            _query_faults.set(faults)
-            try:
-                return await handle(request)
-            except RequestValidationError as error:
-                raise RequestValidationError([*faults, *error.errors()]) from None
+            body = request.parse() if type(request) is JsonRequest else NO_BODY
+            query, faults = _parse_query(request.scope["query_string"], known)
+            overrides = request.app.dependency_overrides
+            asked = Arguments(self.dependant, overrides) if overrides else arguments
+            given, errors = await asked.find(request, query, body)
+            if faults or errors:
+                raise RequestValidationError([*faults, *errors])
+            response: Response = await endpoint(**given)
+            return response
 
         return validate
 
@@ -110,37 +124,21 @@ def _documented(options: dict[str, Any], sign_in: SignIn | None) -> dict[str, An
     }
 
 
-def _unless_faulty(endpoint: Callable[..., Awaitable[Response]]) -> Callable[..., Awaitable[Response]]:
-    """Called when everything else has been validated, so that faults of the query are reported with all others."""
-
-    @wraps(endpoint)
-    async def checked(*args: Any, **values: Any) -> Response:
-        if _query_faults.get():
-            raise RequestValidationError([])
-        return await endpoint(*args, **values)
-
-    return checked
-
-
-def _query_names(dependant: Dependant) -> list[str]:
-    names = [field.alias for field in dependant.query_params]
-    for dependency in dependant.dependencies:
-        names += _query_names(dependency)
-    return names
-
-
-def _faults_of_query(request: Request, known: frozenset[str]) -> list[dict[str, Any]]:
-    query: bytes = request.scope["query_string"]
+def _parse_query(query: bytes, known: frozenset[str]) -> tuple[dict[str, str], Errors]:
+    """The parameters, and what is wrong with their names."""
     if not query:
-        return []
+        return {}, []
     if query.count(b"&") >= _MOST_PARAMETERS:
-        return [_fault("", "too_many_parameters", f"At most {_MOST_PARAMETERS} parameters")]
-    given = Counter(name for name, _ in request.query_params.multi_items())
-    return [
+        return {}, [_fault("", "too_many_parameters", f"At most {_MOST_PARAMETERS} parameters")]
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+    parameters = dict(pairs)
+    if len(parameters) == len(pairs) and parameters.keys() <= known:
+        return parameters, []
+    return parameters, [
         _fault(name, "repeated_parameter", "Give it once")
         if name in known
         else _fault(name, "unknown_parameter", "There is no such parameter")
-        for name, times in given.items()
+        for name, times in Counter(name for name, _ in pairs).items()
         if name not in known or times > 1
     ]
 

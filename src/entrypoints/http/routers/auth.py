@@ -37,7 +37,7 @@ class FormRoute(StrictRoute):
 
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
-form_router = APIRouter(route_class=FormRoute)
+form_router = APIRouter(prefix="/auth", tags=["auth"], route_class=FormRoute)
 
 _FORM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -91,7 +91,7 @@ async def issue_token(request: Request, uow: CurrentUnitOfWork, accounts: Curren
     return _token_answer(tokens, int(accounts.lifetimes.access.total_seconds()))
 
 
-router.include_router(form_router)
+router.routes.extend(form_router.routes)
 
 
 def _fields(form: dict[str, str], *names: str) -> list[str]:

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from ....domain.actors import Actor
 from ....domain.errors import TokenExpired
 from ....service_layer.exports import export_items
-from ....service_layer.sessions import authenticate
+from ....service_layer.sessions import actor_behind
 from ....service_layer.unit_of_work import UnitOfWork
 from ...item_files.formats import Format
 from ..authentication import CurrentActor, SignIn, access_token_of
@@ -73,7 +73,8 @@ async def _pieces(request: Request, uow: UnitOfWork, actor: Actor, format: Forma
         async for chunk in chunks:
             # Who has been locked out in the meantime learns no more; who was let in may go on to the end.
             with suppress(TokenExpired):
-                await authenticate(uow, access_token=token)
+                async with uow.reading():
+                    await actor_behind(uow, token)
             for piece in format.write(chunk):
                 yield head + piece
                 head = b""

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from ....bootstrap import Container
+from ....domain.users import UserId
 from ....service_layer.deadline import within
 from ....service_layer.imports import import_items
 from ...item_files.formats import BY_MEDIA_TYPE
@@ -35,8 +36,8 @@ class ImportRoute(OwnPathRoute):
             if "idempotency-key" in request.headers and "content-digest" not in request.headers:
                 raise digest_required()
             settings = request.app.state.container.settings()
-            async with within(settings.request_timeout), identified(request, token):
-                user_id = request.state.actor.user_id
+            async with within(settings.request_timeout):
+                user_id = await identified(request, token, _user_id_of)
             with request.app.state.import_places.taken_by(user_id):
                 async with spooled(
                     request,
@@ -46,10 +47,15 @@ class ImportRoute(OwnPathRoute):
                 ) as spool:
                     request.state.spool = spool
                     request.state.content = spool.sha256
-                    async with identified(request, token):
-                        return await handle(request)
+                    return await identified(request, token, handle)
 
         return handle_spooled
+
+
+async def _user_id_of(request: Request) -> UserId:
+    """Only those of accounts have access tokens."""
+    user_id: UserId = request.state.actor.user_id
+    return user_id
 
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=ImportRoute)

@@ -21,6 +21,10 @@ from tests.support.steward_command import steward
 
 USERS = 10_000
 ADMIN = "admin"
+_WITH_MICROSECONDS = {
+    "postgresql": "created_at + (1 + id % 999983) * interval '1 microsecond'",
+    "sqlite": "substr(created_at, 1, 20) || printf('%06d', 1 + id % 999983)",
+}
 ADMIN_PASSWORD = "correct horse battery"
 
 
@@ -58,8 +62,11 @@ class BenchDatabase:
             await fill_users(database, USERS)
             await fill_items(database, self.items, owners=USERS)
             async with database.session() as session:
-                # So that no transfer takes the last one.
-                await session.execute(text("UPDATE items SET quantity = 1000000"))
+                # So that no transfer takes the last one; and times of whole seconds are what no server ever sees.
+                at = _WITH_MICROSECONDS[self.name]
+                await session.execute(
+                    text(f"UPDATE items SET quantity = 1000000, created_at = {at}, updated_at = {at}")
+                )
         if self.process is not None:
             await execute(self.url, "VACUUM FULL items", "ANALYZE", "CHECKPOINT")
 

@@ -9,6 +9,8 @@ import re
 import struct
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
 from types import TracebackType
 from typing import Self
 
@@ -32,7 +34,8 @@ class WireCounter:
     as the former; `sql` is both, in order. A statement that is only prepared is a round trip and no statement. What a
     client sends before it has had the answer to what it sent earlier is no round trip more.
 
-    It runs on the loop that opens it: a client that blocks this loop would wait for ever.
+    It runs on the loop that opens it: a client that blocks this loop would wait for ever. `counting` is for those who
+    block.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -73,6 +76,23 @@ class WireCounter:
         await asyncio.gather(
             _pass(reader, target_writer, conversation.sent), _pass(target_reader, writer, conversation.received)
         )
+
+
+@contextmanager
+def counting(host: str, port: int) -> Iterator[WireCounter]:
+    """On a loop in a thread of its own, so that the one who waits for answers does not keep it from passing them on."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    counter = WireCounter(host, port)
+    asyncio.run_coroutine_threadsafe(counter.__aenter__(), loop).result()
+    try:
+        yield counter
+    finally:
+        asyncio.run_coroutine_threadsafe(counter.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 class _Conversation:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -197,6 +198,7 @@ def _create(
         echo=echo,
         hide_parameters=not echo,  # an error's text ends up in logs
         json_serializer=_to_json,
+        json_deserializer=from_json,
     )
     remember_failed_statements(engine.sync_engine)
     event.listen(engine.sync_engine, "handle_error", _say_read_only)

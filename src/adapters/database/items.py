@@ -115,7 +115,8 @@ class DatabaseItems:
         after: Position | None = None,
         limit: int,
     ) -> list[Item]:
-        return [self._transaction.read(Item(*row)) for row in await self._rows(_pages, where, sort, after, limit)]
+        rows = await self._rows(_pages, where, sort, after, limit)
+        return self._transaction.read_all([Item(*row) for row in rows])
 
     @reads
     async def page_with_owner(

@@ -31,6 +31,7 @@ class UntornConnection(aiosqlite.Connection):
     file: DatabaseFile | None = None  # None in memory
     statement_timeout: float | None = None  # seconds, after which a statement is interrupted
     _stopped: asyncio.Future[Any] | None = None
+    _interrupting: asyncio.TimerHandle | None = None
 
     @contextmanager
     def unhurried(self) -> Iterator[None]:
@@ -47,23 +48,46 @@ class UntornConnection(aiosqlite.Connection):
     async def _to_its_end(self, call: Callable[[], Result], *, interrupt: bool) -> Result:
         if not self._running or self._connection is None:
             raise ValueError("Connection closed")
-        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Result] = loop.create_future()
         self._tx.put_nowait((done, call))
         cancelled: asyncio.CancelledError | None = None
-        patience = self.statement_timeout if interrupt else None
-        while not done.done():
-            try:
-                waited_for, _ = await asyncio.wait((done,), timeout=patience)
-            except asyncio.CancelledError as error:
-                cancelled, waited_for = cancelled or error, set()
-            if interrupt and not waited_for and self._connection is not None:
-                self._connection.interrupt()
-                # Again and again: an interruption that comes before the thread has begun the statement hits nothing.
-                patience = _INTERRUPT_AGAIN
+        patience = None
+        if interrupt and self.statement_timeout is not None:
+            patience = loop.call_later(self.statement_timeout, self._interrupt)
+        try:
+            while not done.done():
+                try:
+                    await asyncio.shield(done)
+                except asyncio.CancelledError as error:
+                    cancelled = cancelled or error
+                    if interrupt and not self._is_interrupting:
+                        self._interrupt()
+                except BaseException:  # noqa: S110 - it is the call's own, and raised below
+                    pass
+        finally:
+            if patience is not None:
+                patience.cancel()
+            self._stop_interrupting()
         if cancelled is not None:
             done.exception()  # whatever became of it, the caller has gone
             raise cancelled
         return done.result()
+
+    def _interrupt(self) -> None:
+        """Again and again: an interruption that comes before the thread has begun the statement hits nothing."""
+        if self._connection is not None:
+            self._connection.interrupt()
+        self._interrupting = asyncio.get_running_loop().call_later(_INTERRUPT_AGAIN, self._interrupt)
+
+    @property
+    def _is_interrupting(self) -> bool:
+        return self._interrupting is not None
+
+    def _stop_interrupting(self) -> None:
+        if self._interrupting is not None:
+            self._interrupting.cancel()
+            self._interrupting = None
 
     async def _connect(self) -> Self:
         try:

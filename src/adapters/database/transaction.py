@@ -144,6 +144,12 @@ class DatabaseTransaction:
         """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""
         return self._seen.read(entity) if self._mode is Mode.WRITING else entity
 
+    def read_all(self, entities: list[Entity]) -> list[Entity]:
+        if self._mode is Mode.WRITING:
+            for entity in entities:
+                self._seen.read(entity)
+        return entities
+
     def wrote(self, entity: Entity) -> None:
         self._seen.wrote(entity)
 

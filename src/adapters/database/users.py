@@ -154,7 +154,7 @@ class DatabaseUsers:
         rows = await self._transaction.fetch(
             *_pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
         )
-        return [self._transaction.read(_user(row)) for row in rows]
+        return self._transaction.read_all([_user(row) for row in rows])
 
     @reads
     async def count(self, where: UserFilter = EVERY_USER) -> int:

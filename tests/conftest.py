@@ -47,7 +47,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if not config.getoption("--without-postgres"):
         return
     for item in items:
-        if "[postgres" in item.name or "-postgres" in item.name or "postgres_url" in getattr(item, "fixturenames", ()):
+        named = "[postgres" in item.name or "-postgres" in item.name
+        if named or {"postgres_url", "postgres_of_module"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.skip(reason="--without-postgres"))
 
 

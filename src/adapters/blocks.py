@@ -103,11 +103,12 @@ class Blocks:
         if not self._stack:
             raise NotInTransaction("No block of this unit of work is open")
         innermost = self._stack[-1]
-        mine = self._here()
-        if mine is None or not mine.is_open:
-            self._take_over(innermost)
-        elif mine is not innermost:
-            raise self.intruded("Another task is inside an inner block of this unit of work")
+        if open_blocks.innermost() is not innermost:  # it is, nearly always
+            mine = self._here()
+            if mine is None or not mine.is_open:
+                self._take_over(innermost)
+            elif mine is not innermost:
+                raise self.intruded("Another task is inside an inner block of this unit of work")
         if innermost.committed:
             raise NotInTransaction("This block has been committed: leave it first")
         return innermost

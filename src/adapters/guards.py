@@ -58,4 +58,5 @@ def _guarded(
         unit.end_statement(None)
         return result
 
+    guarded.__dict__.update(writes=writes, locks=locks)  # for those who ask how a method is marked
     return guarded

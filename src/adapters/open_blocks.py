@@ -28,6 +28,12 @@ def leave(block: OpenBlock) -> None:
     _blocks.set(tuple([other for other in _blocks.get() if other is not block]))
 
 
+def innermost() -> OpenBlock | None:
+    """The first of `here`."""
+    blocks = _blocks.get()
+    return blocks[-1] if blocks else None
+
+
 def here() -> tuple[OpenBlock, ...]:
     """The blocks that the running task has entered, or was started in, the innermost first.
 

@@ -5,6 +5,8 @@ from typing import Protocol
 
 
 class Mode(Enum):
+    __hash__ = object.__hash__  # that of `Enum` is a function of Python's, and every block looks its mode up
+
     WRITING = auto()
     READING = auto()
     SNAPSHOT = auto()

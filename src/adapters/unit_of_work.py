@@ -31,13 +31,11 @@ from ..service_layer import deadline
 from . import open_blocks
 from .blocks import Block, Blocks, Kind
 from .completion import run_to_completion
+from .inner_block import InnerBlock
 from .one_task import OneTask
 from .transaction import Mode, Transaction
 
 Result = TypeVar("Result")
-
-
-Unit = TypeVar("Unit", bound="BlockUnitOfWork")
 
 
 class BlockUnitOfWork:
@@ -98,10 +96,10 @@ class BlockUnitOfWork:
         await self.leave(self._blocks.to_leave(frame), error)
 
     def reading(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Self]:
-        return _InnerBlock(self, Kind.READING, snapshot=snapshot)
+        return InnerBlock(self, Kind.READING, snapshot=snapshot)
 
     def savepoint(self) -> AbstractAsyncContextManager[Self]:
-        return _InnerBlock(self, Kind.SAVEPOINT)
+        return InnerBlock(self, Kind.SAVEPOINT)
 
     async def enter(self, kind: Kind, *, snapshot: bool = False) -> Block:
         pinned = False
@@ -297,23 +295,3 @@ class BlockUnitOfWork:
     def _refuse_if_busy(self) -> None:
         if self._one_task.occupant is not None:
             raise self._blocks.intruded("Another task is inside this unit of work")
-
-
-class _InnerBlock(AbstractAsyncContextManager[Unit]):
-    """What `reading` and `savepoint` give. A generator would do, at twice the price; every request has three."""
-
-    def __init__(self, unit: Unit, kind: Kind, *, snapshot: bool = False) -> None:
-        self._unit = unit
-        self._kind = kind
-        self._snapshot = snapshot
-        self._block: Block | None = None
-
-    async def __aenter__(self) -> Unit:
-        self._block = await self._unit.enter(self._kind, snapshot=self._snapshot)
-        return self._unit
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._block is not None
-        await self._unit.leave(self._block, error)

@@ -66,9 +66,9 @@ def test_no_use_case_is_missing_from_the_table() -> None:
 
 
 def test_every_public_use_case_takes_an_actor() -> None:
-    """But for the one that finds out who that is, and the one that calls the others."""
+    """But for those that find out who that is, and the one that calls the others."""
     without = {name for name, parameters in public_coroutines() if "uow" in parameters and "actor" not in parameters}
-    assert without == {"sessions.authenticate"}
+    assert without == {"sessions.authenticate", "sessions.actor_behind"}
 
 
 def public_coroutines() -> Iterator[tuple[str, list[str]]]:

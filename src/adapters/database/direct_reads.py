@@ -1,7 +1,7 @@
 """Reading blocks, which need no transaction: each of their statements goes straight to the driver."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import asyncpg
@@ -29,11 +29,18 @@ class DirectReads:
             self._connection = await self._engine().raw_connection()
         direct = self.statements(statement)
         driver: Any = self._connection.driver_connection
-        try:
-            records = await _fetch_again_if_refused(driver, direct.sql, *direct.arguments(parameters))
-        except BaseException as error:
-            self._drop_if_broken(driver, error)
-            raise
+        for attempt in range(_ATTEMPTS):
+            try:
+                records = await driver.fetch(direct.sql, *direct.arguments(parameters))
+                break
+            except BaseException as error:
+                # A server that makes everything serializable may refuse a read for what writers have done (40001).
+                # Whoever reads holds a block open, so `run` cannot begin again. But the statement stands alone, and
+                # those writers have ended.
+                if isinstance(error, asyncpg.SerializationError) and attempt < _ATTEMPTS - 1:
+                    continue
+                self._drop_if_broken(driver, error)
+                raise
         return Rows(direct.rows(records))
 
     def end(self) -> None:
@@ -58,14 +65,3 @@ class DirectReads:
             connection.invalidate(error)
         if not connection.is_valid:
             self._connection = None
-
-
-async def _fetch_again_if_refused(driver: Any, sql: str, *arguments: Any) -> Sequence[Sequence[Any]]:
-    """A server that makes everything serializable may refuse a read for what writers have done (40001). Whoever reads
-    holds a block open, so `run` cannot begin again. But the statement stands alone, and those writers have ended."""
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return await driver.fetch(sql, *arguments)  # type: ignore[no-any-return]
-        except asyncpg.SerializationError:
-            continue
-    return await driver.fetch(sql, *arguments)  # type: ignore[no-any-return]

@@ -44,6 +44,8 @@ _TAGS = [
 class Application(FastAPI):
     """FastAPI's application, with the layers that are used here, and no others."""
 
+    container: Container
+
     def build_middleware_stack(self) -> ASGIApp:
         """From the outside in: our own, of which one answers all errors, and the index of our routes. What it does not
         know goes to the router as FastAPI has it, with a stack of what is to be closed after the answer."""
@@ -81,7 +83,7 @@ def create_app(container: Container | None = None) -> FastAPI:
         ],
     )
     container.accounts()  # now, so that a configuration without a secret does not start
-    app.state.container = container
+    app.container = app.state.container = container
     app.state.import_places = Places()
     app.state.observers = observers
     _look_on(app, container)

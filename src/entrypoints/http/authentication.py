@@ -13,11 +13,11 @@ from fastapi import Depends
 from fastapi.params import Depends as Dependency
 from starlette.requests import Request
 
-from ...bootstrap import Container
 from ...domain.actors import Actor
 from ...domain.errors import NotAuthenticated
 from ...domain.sessions import TokenHash
 from ...service_layer.sessions import actor_behind, check_access_token
+from .container_of import container_of
 from .request_headers import header_lines
 
 Result = TypeVar("Result")
@@ -80,7 +80,7 @@ async def identified(request: Request, token: TokenHash | None, then: Callable[[
     For a GET it is inside a reading block that its use case joins, so that both are two statements on one connection;
     other requests begin a transaction afterwards. Raises `NotAuthenticated`.
     """
-    container: Container = request.app.state.container
+    container = container_of(request)
     state = request.state
     state.unit_of_work = uow = container.unit_of_work()
     if token is None:

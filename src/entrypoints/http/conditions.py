@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from ...domain.errors import VersionMismatch
 from ...domain.versions import Condition, Expected
+from .container_of import container_of
 from .problems import Fault, HttpProblem
 from .request_headers import header_lines
 
@@ -38,7 +39,7 @@ def expected_version(request: Request, entity_id: int) -> Expected:
     Raises `HttpProblem` for fields that are malformed; that one is missing is told when the entity has been found.
     """
     if_match, if_none_match = _field(request, "If-Match"), _field(request, "If-None-Match")
-    is_missing = if_match is None and request.app.state.container.settings().require_if_match
+    is_missing = if_match is None and container_of(request).settings().require_if_match
     one_of = None if if_match is None else if_match.versions(entity_id, weak=False)
     none_of = frozenset[int]() if if_none_match is None else if_none_match.versions(entity_id, weak=True)
     if one_of is None and none_of == frozenset() and not is_missing:

@@ -11,11 +11,11 @@ from ...bootstrap import Container
 from ...service_layer.accounts import Accounts
 from ...service_layer.limits import Limits
 from ...service_layer.unit_of_work import UnitOfWork
+from .container_of import container_of
 
 
 async def get_container(request: Request) -> Container:
-    container: Container = request.app.state.container
-    return container
+    return container_of(request)
 
 
 async def get_unit_of_work(request: Request, container: Annotated[Container, Depends(get_container)]) -> UnitOfWork:

@@ -10,7 +10,6 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...bootstrap import Container
 from ...domain.actors import Actor
 from ...domain.idempotency import RequestKey
 from ...domain.users import UserId
@@ -18,6 +17,7 @@ from ...service_layer.idempotency import Keys, find_answer, run_once
 from ...service_layer.retry import run
 from ...service_layer.unit_of_work import UnitOfWork
 from .authentication import CurrentActor, CurrentActorOrAnonymous
+from .container_of import container_of
 from .dependencies import CurrentUnitOfWork
 from .problems import HttpProblem
 from .request_headers import header_lines
@@ -71,7 +71,7 @@ class Execution:
 
     @property
     def _keys(self) -> Keys:
-        container: Container = self._request.app.state.container
+        container = container_of(self._request)
         keys: Keys = container.idempotency_keys()
         return keys
 

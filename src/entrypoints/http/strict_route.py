@@ -18,6 +18,7 @@ from ...service_layer.deadline import within
 from .answer_headers import OF_THE_ROUTE
 from .arguments import NO_BODY, Arguments, Errors
 from .authentication import SCHEME, SignIn, access_token_of, identified, sign_in_wanted
+from .container_of import container_of
 from .deprecation import deprecation_of
 from .documentation import problems
 from .json_body import JsonRequest
@@ -75,7 +76,7 @@ class StrictRoute(APIRoute):
         wanted = self._sign_in
 
         async def handle_strictly(request: Request) -> Response:
-            settings: Settings = request.app.state.container.settings()
+            settings: Settings = container_of(request).settings()
             token = None if wanted is None else access_token_of(request, wanted)
             request = await self.read_body(request, settings)
             async with within(getattr(settings, self.time_limit), statement=settings.statement_timeout):

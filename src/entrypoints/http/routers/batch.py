@@ -10,6 +10,7 @@ from ....service_layer.limited_recipients import limited_recipients
 from ..answers import JsonAnswer
 from ..authentication import CurrentActor
 from ..batch_schemas import BatchOut, BatchRequest
+from ..container_of import container_of
 from ..dependencies import CurrentLimits, CurrentUnitOfWork
 from ..documentation import answers, problems, takes
 from ..idempotency import CurrentExecution
@@ -61,7 +62,7 @@ async def batch(
     operations = body.as_operations()
     if (replay := await execute.replay()) is not None:
         return replay
-    settings = request.app.state.container.settings()
+    settings = container_of(request).settings()
 
     def answer(results: list[OperationResult]) -> Response:
         return JsonAnswer({"results": [_shown(each.op, of) for each, of in zip(body.operations, results, strict=True)]})

@@ -14,6 +14,7 @@ from ....service_layer.sessions import actor_behind
 from ....service_layer.unit_of_work import UnitOfWork
 from ...item_files.formats import Format
 from ..authentication import CurrentActor, SignIn, access_token_of
+from ..container_of import container_of
 from ..dependencies import CurrentUnitOfWork
 from ..documentation import Responses, header_references, problems
 from ..own_path import OwnPathRoute
@@ -61,7 +62,7 @@ async def export(
         "Content-Type": _CONTENT_TYPES[chosen],
         "Content-Disposition": f'attachment; filename="items.{chosen}"',
     }
-    timeout = request.app.state.container.settings().export_timeout
+    timeout = container_of(request).settings().export_timeout
     return StreamedAnswer(_pieces(request, uow, actor, chosen), headers, timeout=timeout)
 
 

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from ....bootstrap import Container
 from ....domain.users import UserId
 from ....service_layer.deadline import within
 from ....service_layer.imports import import_items
@@ -14,6 +13,7 @@ from ...item_files.formats import BY_MEDIA_TYPE
 from ...item_files.reading import ItemFile
 from ..answers import JsonAnswer
 from ..authentication import CurrentActor, SignIn, access_token_of, identified
+from ..container_of import container_of
 from ..content_digest import digest_required
 from ..documentation import answers, problems, takes
 from ..idempotency import CurrentExecution
@@ -35,7 +35,7 @@ class ImportRoute(OwnPathRoute):
             check_media_type(request, tuple(BY_MEDIA_TYPE))
             if "idempotency-key" in request.headers and "content-digest" not in request.headers:
                 raise digest_required()
-            settings = request.app.state.container.settings()
+            settings = container_of(request).settings()
             async with within(settings.request_timeout):
                 user_id = await identified(request, token, _user_id_of)
             with request.app.state.import_places.taken_by(user_id):
@@ -92,7 +92,7 @@ async def import_(
     are skipped. With `Content-Digest` (RFC 9530) a body that was damaged on its way is refused. An Idempotency-Key goes
     with it: the digest is what makes two imports the same.
     """
-    container: Container = request.app.state.container
+    container = container_of(request)
     settings = container.settings()
     assert actor.user_id is not None
     format = BY_MEDIA_TYPE[request.headers["content-type"].partition(";")[0].strip().lower()]

@@ -5,8 +5,8 @@ from html import escape
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from ....bootstrap import Container
 from ..answers import JsonAnswer
+from ..container_of import container_of
 from ..documentation import answers, problems
 from ..metrics import CONTENT_TYPE, Metrics
 from ..problem_types import PROBLEM_TYPES
@@ -39,7 +39,7 @@ async def ready(request: Request) -> Response:
     moment the server has been told to end."""
     if getattr(request.state, "draining", False):
         raise HttpProblem("shutting_down", "This server is ending")
-    container: Container = request.app.state.container
+    container = container_of(request)
     await container.database().ping(timeout=container.settings().readiness_timeout)
     return JsonAnswer({"status": "ok"})
 

@@ -42,7 +42,7 @@ def counted(database: Database) -> Iterator[Cost]:
     """Count what is sent inside the block, on all of the database's connections.
 
     SQLAlchemy tells of the begin and the end of what it calls a transaction, whether or not a round trip is made for
-    it: a connection in autocommit makes none, and on SQLite our own BEGIN is a statement like any other.
+    it: a connection in autocommit makes none, and on SQLite we begin by ourselves, past SQLAlchemy.
     """
     cost = Cost()
 
@@ -50,7 +50,9 @@ def counted(database: Database) -> Iterator[Cost]:
         cost.sent.append(sql)
 
     def begun(connection: Connection) -> None:
-        if database.dialect != "sqlite" and _in_transaction(connection):
+        if database.dialect == "sqlite":
+            cost.sent.extend(connection.get_execution_options().get("steward_begin", ()))
+        elif _in_transaction(connection):
             cost.sent.append("BEGIN")
 
     def committed(connection: Connection) -> None:

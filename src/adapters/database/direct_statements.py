@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.util import greenlet_spawn
+from sqlalchemy.util import await_, greenlet_spawn
 
 from .failed_statements import refuse_after_failure
 
@@ -117,6 +117,16 @@ async def fetch_in_transaction(connection: Connection, direct: DirectStatement, 
         await greenlet_spawn(_fail, connection, adapter, direct.sql, error)
         raise
     return Rows(direct.rows(records))
+
+
+def run_directly(connection: Connection, sql: str) -> None:
+    """One without parameters and rows, inside a greenlet of SQLAlchemy's. What goes wrong is told as above."""
+    pooled = connection.connection
+    driver: Any = pooled.driver_connection
+    try:
+        await_(driver.fetch(sql))
+    except BaseException as error:
+        _fail(connection, pooled.dbapi_connection, sql, error)
 
 
 def _fail(connection: Connection, adapter: Any, sql: str, error: BaseException) -> NoReturn:

@@ -18,7 +18,7 @@ from ...domain.errors import DatabaseUnavailable, ReadOnly
 from ..transaction import Mode
 from . import postgres, sqlite
 from .admission import Admission
-from .direct_statements import DirectStatements, direct_statements
+from .direct_statements import DirectStatements, direct_statements, run_directly
 from .failed_statements import remember_failed_statements
 from .lost_connections import check_at_checkout, drop_if_lost
 from .probe import Probe
@@ -232,4 +232,4 @@ def _begin_by_hand(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         for statement in connection.get_execution_options().get(_BEGIN, ()):
-            connection.exec_driver_sql(statement)
+            run_directly(connection, statement)

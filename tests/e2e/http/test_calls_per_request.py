@@ -21,8 +21,8 @@ from steward.domain.users import UserId
 
 from tests.support.http import Api, serving
 
-# As measured. If one is exceeded, the code has to change, or, if that is meant, the figure. Where one becomes less, renew
-# it as well: `pytest -rP` prints the table as it is now.
+# As measured. If one is exceeded, the code has to change, or, if that is meant, the figure. Where one becomes less,
+# renew it: `pytest -rP` prints the table as it is now.
 CALLS = {
     ("livez", "sqlite"): 79,
     ("livez", "postgres"): 79,

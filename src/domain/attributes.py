@@ -12,6 +12,9 @@ MAX_BYTES = 16 * 1024
 MAX_LEVELS = 8
 MAX_INTEGER = 2**53 - 1  # beyond it, readers that keep numbers as doubles lose digits (RFC 8259 section 6)
 
+# Made once: `json.dumps` makes one for each call.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 Attributes = dict[str, Any]
 Path = tuple[str | int, ...]
 
@@ -57,11 +60,11 @@ def merge_patch(target: object, patch: object) -> Any:
 
 def as_json(attributes: Attributes) -> str:
     """Compact JSON. Unlike `==` it tells 1, 1.0 and true apart, and the orders of members."""
-    return json.dumps(attributes, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _encode(attributes)
 
 
 def _checked_object(value: object) -> Attributes:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)):
         raise InvalidValue("attributes", "object_type", "The attributes are a JSON object")
     copy: Attributes = _checked(value, ("attributes",), 1)
     return copy
@@ -80,11 +83,11 @@ def _checked(value: object, path: Path, level: int) -> Any:
         if not math.isfinite(value):
             raise InvalidValue(path, "finite_number", "NaN and Infinity are not JSON numbers")
         return value
-    if not isinstance(value, (Mapping, list, tuple)):
+    if not isinstance(value, (dict, list, tuple, Mapping)):  # `dict` first: to ask `Mapping` is slow
         raise InvalidValue(path, "json_type", "JSON holds objects, arrays, strings, numbers, booleans and null alone")
     if level > MAX_LEVELS:
         raise InvalidValue(path, "too_deep", f"At most {MAX_LEVELS} levels of nesting")
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return {_checked_name(name, path): _checked(member, (*path, name), level + 1) for name, member in value.items()}
     return [_checked(member, (*path, index), level + 1) for index, member in enumerate(value)]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from pydantic_core import to_json
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import format_exc_info
 from structlog.stdlib import ProcessorFormatter
@@ -20,8 +21,7 @@ from structlog.stdlib import ProcessorFormatter
 from ..config import Settings
 from .http.request_id import current_request_id
 
-# Made once: `json.dumps` makes one for each line.
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=repr).encode
+_encode_anything = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=repr).encode
 
 Form = Literal["console", "json"]
 Event = dict[str, Any]
@@ -49,6 +49,13 @@ def form_of(settings: Settings) -> Form:
 def level_of(settings: Settings) -> int:
     """The least that is logged, as `logging` numbers it."""
     return logging.getLevelNamesMapping()[settings.log_level.upper()]
+
+
+def _encode(event: Event) -> str:
+    try:
+        return to_json(event, fallback=repr).decode()
+    except ValueError:  # text that is none: half a surrogate pair
+        return _encode_anything(event)
 
 
 def renderer(form: Form) -> Callable[[Event], str]:

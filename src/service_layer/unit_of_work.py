@@ -1,4 +1,4 @@
-"""The unit of work: one object owns the session and the transaction, and nobody else ever commits.
+"""The unit of work: one object owns the connection and the transaction, and nobody else ever commits.
 
 What every form promises (`docs/unit-of-work.md` tells it at length; the contract suite in `steward.testing` proves it):
 

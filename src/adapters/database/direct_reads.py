@@ -9,7 +9,7 @@ from sqlalchemy import Executable, PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .direct_statements import DirectStatements, Rows
-from .lost_connections import is_lost
+from .lost_connections import cut, is_lost
 
 _ATTEMPTS = 10
 
@@ -49,9 +49,8 @@ class DirectReads:
             connection.close()  # outside a transaction: there is nothing to wait for
 
     def abort(self) -> None:
-        """Let go of a connection that does not answer; on SQLite there is none."""
-        if self._connection is not None and isinstance(self._connection.driver_connection, asyncpg.Connection):
-            asyncpg.Connection.terminate(self._connection.driver_connection)
+        if self._connection is not None:
+            cut(self._connection.driver_connection)
 
     def _drop_if_broken(self, driver: Any, error: BaseException) -> None:
         """A connection to PostgreSQL that was cancelled is in the middle of a statement; with one that is lost all that

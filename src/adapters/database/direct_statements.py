@@ -19,7 +19,7 @@ from .failed_statements import refuse_after_failure
 
 _STATEMENTS = 2_000
 
-Convert = Callable[[Any], Any] | None
+Convert = Callable[[Any], Any]
 
 
 class DirectStatement:
@@ -30,33 +30,31 @@ class DirectStatement:
         assert isinstance(compiled, SQLCompiler)
         assert not compiled.post_compile_params, "its SQL depends on the values of its parameters"
         self.sql = str(compiled)
-        self._parameters: list[tuple[str, Any, Convert]] = [
-            (
-                name,
-                None if compiled.binds[name].required else compiled.binds[name].effective_value,
-                compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect),
-            )
-            for name in compiled.positiontup or ()
-        ]
+        binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
+        # Those that are not given with each execution stand in the statement.
+        self._parameters = [(name, bind.required, bind.effective_value) for name, bind in binds]
+        self._binds = _converts([bind.type.dialect_impl(dialect).bind_processor(dialect) for _, bind in binds])
         columns = statement.exported_columns  # type: ignore[attr-defined]  # what it selects, or returns
-        converts = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
-        self._converts = [(place, convert) for place, convert in enumerate(converts) if convert is not None]
+        self._results = _converts([each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns])
 
-    def arguments(self, parameters: Mapping[str, Any]) -> Iterator[Any]:
-        for name, default, convert in self._parameters:
-            value = parameters.get(name, default)
-            yield value if convert is None else convert(value)
+    def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
+        values = [parameters[name] if is_given else value for name, is_given, value in self._parameters]
+        for place, convert in self._binds:
+            values[place] = convert(values[place])
+        return values
 
-    def rows(self, records: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
-        if not self._converts:
+    def rows(self, records: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        if not self._results:
             return list(records)
-        return [self._converted(record) for record in records]
+        rows = [list(record) for record in records]
+        for place, convert in self._results:
+            for row in rows:
+                row[place] = convert(row[place])
+        return rows
 
-    def _converted(self, record: Sequence[Any]) -> list[Any]:
-        row = list(record)
-        for place, convert in self._converts:
-            row[place] = convert(row[place])
-        return row
+
+def _converts(of_each: Sequence[Convert | None]) -> list[tuple[int, Convert]]:
+    return [(place, convert) for place, convert in enumerate(of_each) if convert is not None]
 
 
 DirectStatements = Callable[[Executable], DirectStatement]
@@ -75,13 +73,13 @@ def direct_statements(engine: AsyncEngine) -> DirectStatements:
 class Rows:
     """What was read, as SQLAlchemy's `Result` gives it to those who read it whole."""
 
-    def __init__(self, rows: list[Sequence[Any]]) -> None:
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
         self._rows = rows
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
         return iter(self._rows)
 
-    def all(self) -> list[Sequence[Any]]:
+    def all(self) -> Sequence[Sequence[Any]]:
         return self._rows
 
     def one_or_none(self) -> Sequence[Any] | None:
@@ -135,4 +133,6 @@ def _fail(connection: Connection, adapter: Any, sql: str, error: BaseException) 
             adapter._handle_exception(error)  # noqa: SLF001 - raises it in the words of the DBAPI
         raise error
     except BaseException as in_its_words:
-        connection._handle_dbapi_exception(in_its_words, sql, None, None, None)  # noqa: SLF001
+        # With the SQL it would wrap what is no error of the database's, too.
+        told = sql if isinstance(in_its_words, connection.dialect.loaded_dbapi.Error) else None
+        connection._handle_dbapi_exception(in_its_words, told, None, None, None)  # noqa: SLF001

@@ -1,10 +1,10 @@
-"""Connections to PostgreSQL that are lost: they are found out before they are used, or dropped with all others."""
+"""Connections to PostgreSQL that are lost: they are found out before they are used, dropped with all others, or cut."""
 
 import time
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -58,3 +58,18 @@ def _answers(driver: asyncpg.Connection, timeout: float) -> bool:
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         return False
     return True
+
+
+def abort(connection: Connection | None) -> None:
+    """Cut it, as `cut`."""
+    if connection is not None and not connection.closed and not connection.invalidated:
+        cut(connection.connection.driver_connection)
+
+
+def cut(driver: Any) -> None:
+    """Without a word to the server: whoever waits for an answer by it gets an error at once.
+
+    For a server that does not answer. On SQLite it does nothing: a disk that does not answer cannot be left.
+    """
+    if isinstance(driver, asyncpg.Connection):
+        asyncpg.Connection.terminate(driver)  # ours would ask the server to cancel, first

@@ -17,9 +17,10 @@ from .. import open_blocks
 from ..completion import run_to_completion
 from ..one_task import OneTask
 from .admission import Admission
-from .error_translation import translate
+from .error_translation import raise_translated
 from .failed_statements import driver_lock
-from .session_connection import SessionWithConnection, abort
+from .lost_connections import abort
+from .session_connection import SessionWithConnection
 
 _LOOKS = 1000
 _LOOK_AGAIN = 0.01  # seconds
@@ -105,10 +106,7 @@ class OneTaskSession(AsyncSession):
         except IntegrityError:  # the caller's own tables and constraints, in the words that they know
             raise
         except Exception as error:
-            translated = translate(error, committing=True)
-            if translated is None or translated is error:
-                raise
-            raise translated from error
+            raise_translated(error, committing=True)
 
     @contextlib.contextmanager
     def cancellation_after_commit(self) -> Iterator[None]:

@@ -12,8 +12,8 @@ from ..transaction import Mode
 from .admission import Admission
 from .direct_statements import fetch_in_transaction
 from .error_translation import raise_translated, translating
+from .lost_connections import abort
 from .seen_versions import Entity, SeenVersions
-from .session_connection import abort
 
 if TYPE_CHECKING:
     from .database import Database

@@ -1,16 +1,13 @@
 """Statements and round trips a request, counted on the wire to PostgreSQL."""
 
-import asyncio
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from threading import Thread
 
 import httpx2
 from sqlalchemy import make_url
 
-from tests.support.wire_counter import WireCounter
+from tests.support.wire_counter import WireCounter, counting
 
 from .data import BenchDatabase
 from .rounds import WrongAnswers
@@ -36,7 +33,7 @@ def count(names: Sequence[str], database: BenchDatabase, operations: Sequence[st
     assert url.host is not None
     assert url.port is not None
     counts = {}
-    with _counting(url.host, url.port) as counter:
+    with counting(url.host, url.port) as counter:
         counted = url.set(host="127.0.0.1", port=counter.port).render_as_string(hide_password=False)
         for name in names:
             with serving(name, counted, pool_size=1) as running, httpx2.Client(base_url=running.url) as client:
@@ -64,20 +61,3 @@ def _count(client: httpx2.Client, counter: WireCounter, work: list[Request], tok
             raise WrongAnswers(f"{request}: {answer.status_code} {answer.text}")
     asked = len(work) - _WARM_UP
     return Counts(counter.statements / asked, counter.transaction_statements / asked, counter.round_trips / asked)
-
-
-@contextmanager
-def _counting(host: str, port: int) -> Iterator[WireCounter]:
-    """On a loop in a thread of its own: the one who waits for answers would keep it from passing them on."""
-    loop = asyncio.new_event_loop()
-    thread = Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    counter = WireCounter(host, port)
-    asyncio.run_coroutine_threadsafe(counter.__aenter__(), loop).result()
-    try:
-        yield counter
-    finally:
-        asyncio.run_coroutine_threadsafe(counter.__aexit__(None, None, None), loop).result()
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()

@@ -140,7 +140,9 @@ def test_a_process_that_has_died_leaves_what_it_has_counted_and_nothing_else(sql
         found = figures(server)
         assert found("steward_database_slots", pool="writer") == 2
         assert found(_REQUESTS, method="GET", route="unmatched", status="404") == 40
-    assert len([line for line in server.errors if f"Server process {killed} has ended" in line]) == 1
+        told = f"Server process {killed} has ended"
+        _until(server, lambda _: any(told in line for line in server.errors))
+    assert len([line for line in server.errors if told in line]) == 1
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

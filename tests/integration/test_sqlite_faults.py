@@ -155,7 +155,8 @@ async def test_those_who_make_the_same_new_file_at_once_see_it_whole(tmp_path: P
             assert await schema.current_revision(database) is None
 
     await asyncio.gather(*(make() for _ in range(8)))
-    assert [path.name for path in tmp_path.iterdir()] == ["new.db"]
+    # Two that close at the same moment may both leave the log to the other.
+    assert {path.name for path in tmp_path.iterdir()} - {"new.db-wal", "new.db-shm"} == {"new.db"}
 
 
 # Read only

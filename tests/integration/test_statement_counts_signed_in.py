@@ -35,7 +35,8 @@ async def test_the_check_of_a_token_costs_a_read_one_more_statement_on_its_conne
             return user
 
     assert (await cost_of(database, look)).shape == ["SELECT", "SELECT"]
-    assert set(checked_out) == {1}
+    # On a SQLite file such reads need no connection of the pool at all.
+    assert checked_out in ([1, 1], [0, 0])
 
 
 async def test_the_check_of_a_token_comes_before_the_transaction_of_a_write(database: Database) -> None:

@@ -102,7 +102,8 @@ class Database:
     def direct_reads(self) -> DirectReads | None:
         """For a unit of work; None where its statements all go through SQLAlchemy."""
         statements = self.engines.direct_statements
-        return None if statements is None else DirectReads(partial(self.engine, Mode.READING), statements)
+        engine = partial(self.engine, Mode.READING)
+        return None if statements is None else DirectReads(engine, statements, self.engines.inline)
 
     def _session(self, mode: Mode) -> OneTaskSession:
         make = OneTaskSession if mode is Mode.WRITING else ReaderSession

@@ -9,6 +9,7 @@ from sqlalchemy import Executable, PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from .direct_statements import DirectStatements, Rows
+from .inline_reads import InlineReads
 from .lost_connections import cut, is_lost
 
 _ATTEMPTS = 10
@@ -18,13 +19,21 @@ class DirectReads:
     """Of one reading block after the other, each on one connection of the pool: taken by the first statement, given
     back by `end`. Outside a transaction, so each statement sees its own snapshot."""
 
-    def __init__(self, engine: Callable[[], AsyncEngine], statements: DirectStatements) -> None:
+    def __init__(
+        self, engine: Callable[[], AsyncEngine], statements: DirectStatements, inline: InlineReads | None
+    ) -> None:
         self._engine = engine
         self.statements = statements
+        self._inline = inline
         self._connection: PoolProxiedConnection | None = None
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
         """Raises what the driver raises, and what SQLAlchemy raises when it connects."""
+        if self._inline is not None:
+            direct = self.statements(statement)
+            rows = await self._inline.fetch(direct.sql, direct.arguments(parameters))
+            if rows is not None:
+                return Rows(direct.rows(rows))
         if self._connection is None:
             self._connection = await self._engine().raw_connection()
         direct = self.statements(statement)

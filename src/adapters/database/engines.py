@@ -5,6 +5,7 @@ import sqlite3
 import uuid
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from . import postgres, sqlite
 from .admission import Admission
 from .direct_statements import DirectStatements, direct_statements, run_directly
 from .failed_statements import remember_failed_statements
+from .inline_reads import InlineReads
 from .lost_connections import check_at_checkout, drop_if_lost
 from .probe import Probe
 from .sqlite_file import DatabaseFile
@@ -58,6 +60,7 @@ class Engines:
     pools: tuple[AsyncEngine, ...]
     closing_apart: postgres.ClosingApart
     direct_statements: DirectStatements | None = None
+    inline: InlineReads | None = None
     probe: Probe | None = None
     file: DatabaseFile | None = None
     anchor: sqlite3.Connection | None = None
@@ -67,6 +70,8 @@ class Engines:
         async with AsyncExitStack() as steps:
             if self.anchor is not None:
                 steps.callback(self.anchor.close)
+            if self.inline is not None:
+                steps.callback(self.inline.close)
             steps.push_async_callback(self.closing_apart.wait)
             for engine in reversed(self.pools):
                 steps.push_async_callback(engine.dispose)
@@ -148,6 +153,7 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         (writer, reader),
         postgres.ClosingApart(),
         direct_statements=None if echo else direct_statements(reader),
+        inline=InlineReads(file, partial(sqlite.connect, file, read_only=True, busy_timeout=0)),
         probe=Probe(asking),
         file=file,
     )

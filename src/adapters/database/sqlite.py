@@ -216,37 +216,41 @@ def refuse_options(url: URL) -> None:
         )
 
 
+def connect(database: str | DatabaseFile, *, read_only: bool, busy_timeout: float) -> sqlite3.Connection:
+    """To a file, or to the name of a database in memory. It may be used by any thread, one at a time."""
+    file, name = (database, "") if isinstance(database, DatabaseFile) else (None, database)
+    if file is not None:
+        file.check_before_opening()
+    # isolation_level None: no BEGIN of the driver's own. Its default never begins for a SELECT, so that a
+    # read-modify-write loses updates, and breaks SAVEPOINT.
+    connection = sqlite3.connect(
+        file.path if file is not None else name,
+        uri=file is None,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=busy_timeout,
+    )
+    try:
+        for pragma in _pragmas(read_only=read_only):
+            connection.execute(pragma).close()
+        if file is not None:
+            file.opened()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def connector(
     database: str | DatabaseFile, *, read_only: bool, busy_timeout: float, statement_timeout: float
 ) -> Callable[..., Awaitable[Any]]:
     """What opens a connection for SQLAlchemy (`async_creator_fn`): to a file, or to the name of a database in memory.
     Timeouts in seconds."""
-    file, name = (database, "") if isinstance(database, DatabaseFile) else (None, database)
-
-    def connect() -> sqlite3.Connection:
-        if file is not None:
-            file.check_before_opening()
-        # isolation_level None: no BEGIN of the driver's own. Its default never begins for a SELECT, so that a
-        # read-modify-write loses updates, and breaks SAVEPOINT.
-        connection = sqlite3.connect(
-            file.path if file is not None else name,
-            uri=file is None,
-            isolation_level=None,
-            check_same_thread=False,
-            timeout=busy_timeout,
-        )
-        try:
-            for pragma in _pragmas(read_only=read_only):
-                connection.execute(pragma).close()
-            if file is not None:
-                file.opened()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    file = database if isinstance(database, DatabaseFile) else None
+    open_database = partial(connect, database, read_only=read_only, busy_timeout=busy_timeout)
 
     def open_connection(*_: object, **__: object) -> Awaitable[Any]:
-        connection = UntornConnection(connect, iter_chunk_size=64)
+        connection = UntornConnection(open_database, iter_chunk_size=64)
         connection.file = file
         connection.statement_timeout = statement_timeout
         # A connection that nobody closed must not keep the process from ending.

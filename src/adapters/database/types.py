@@ -23,11 +23,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+        # A list has hundreds of them.
         if dialect.name == "postgresql":
-            return None  # asyncpg gives aware datetimes in UTC: nothing to do for each of many
+            return None  # asyncpg's are aware, and in UTC
+        if dialect.name == "sqlite":
+            return _from_text
         return super().result_processor(dialect, coltype)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None or value.tzinfo is UTC:
             return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _from_text(value: str | None) -> datetime | None:
+    """As SQLAlchemy writes them into SQLite: `2026-11-22 12:00:00.000000`."""
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")

@@ -25,10 +25,10 @@ from tests.support.http import Api, serving
 # renew it: `pytest -rP` prints the table as it is now.
 CALLS = {
     ("livez", "sqlite"): 77,
-    ("get", "sqlite"): 410,
-    ("list", "sqlite"): 1444,
-    ("create", "sqlite"): 815,
-    ("patch", "sqlite"): 872,
+    ("get", "sqlite"): 325,
+    ("list", "sqlite"): 1259,
+    ("create", "sqlite"): 743,
+    ("patch", "sqlite"): 798,
     ("livez", "postgres"): 77,
     ("get", "postgres"): 388,
     ("list", "postgres"): 927,

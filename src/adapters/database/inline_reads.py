@@ -1,0 +1,79 @@
+"""Small reads of a SQLite file, on the thread of the event loop."""
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .sqlite_file import DatabaseFile
+
+LONGEST = 0.002  # seconds, for which the event loop does nothing else
+_LOOK_EVERY = 1_000  # instructions of SQLite's virtual machine
+_PAUSE = 1_000  # executions of a statement that has taken too long, before it is tried here again
+_SLOW = 500  # such statements that are remembered
+
+
+class InlineReads:
+    """One connection, which never waits for a lock. `connect` opens it.
+
+    A row by its key takes SQLite 20 µs; to have a thread read it, and to be told, takes more than ten times as much
+    (ADR 0027). So it is read here, and what turns out to take longer is given up and left to a thread, as is whatever
+    goes wrong. A read outside a transaction can be done twice.
+    """
+
+    def __init__(self, file: DatabaseFile, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._file = file
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        self._ends_at = 0.0
+        self._slow: dict[str, int] = {}
+        self._is_closed = False
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any] | None:
+        """All rows, or None if they have to be read by a thread. Raises `DatabaseUnavailable` if the file is no longer
+        where it was."""
+        await asyncio.sleep(0)  # others have their turn, and whoever waits for this one can cancel it
+        if self._is_slow(sql):
+            return None
+        self._file.refuse_if_moved()
+        try:
+            if self._connection is None:
+                self._connection = self._opened()
+            self._ends_at = time.perf_counter() + LONGEST
+            cursor = self._connection.execute(sql, arguments)
+            try:
+                return cursor.fetchall()
+            finally:
+                cursor.close()
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
+                self._remember_slow(sql)
+            return None
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError):
+            return None
+
+    def close(self) -> None:
+        """For ever."""
+        self._is_closed = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._is_closed:
+            raise sqlite3.ProgrammingError("closed")
+        connection = self._connect()
+        connection.set_progress_handler(lambda: time.perf_counter() > self._ends_at, _LOOK_EVERY)
+        return connection
+
+    def _is_slow(self, sql: str) -> bool:
+        left = self._slow.get(sql, 0)
+        if left:
+            self._slow[sql] = left - 1
+        return left > 0
+
+    def _remember_slow(self, sql: str) -> None:
+        if len(self._slow) >= _SLOW:
+            self._slow.clear()
+        self._slow[sql] = _PAUSE

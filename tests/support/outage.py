@@ -103,7 +103,7 @@ async def traffic(server: StewardServer, *, readers: int = 6, writers: int = 6) 
 
 
 async def nothing_is_amiss(going: Traffic) -> None:
-    assert set(going.statuses) <= {200, 201, 503}
+    assert set(going.statuses) <= {200, 201, 503}, going.statuses
     assert set(going.codes) <= {"ok", "outcome_unknown", *_LATER}
     assert set(going.without_a_pause) <= {"outcome_unknown"}  # it is not to be repeated
     assert await going.lost() == set()

@@ -89,7 +89,7 @@ def translate(
         return Conflict()
     if isinstance(error, asyncpg.PostgresError):
         return _from_postgres(error, error.sqlstate or "", foreign_key, is_lost=False, committing=committing)
-    if isinstance(error, asyncpg.InterfaceError):  # of a connection that is closed, or being closed
+    if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)):  # it is closed, or about to be
         return _from_postgres(error, "", foreign_key, is_lost=True, committing=committing)
     if isinstance(error, TimeoutError):
         return OutcomeUnknown() if committing else DeadlineExceeded("The database did not answer in time")

@@ -26,8 +26,10 @@ def drop_if_lost(context: ExceptionContext) -> None:
 
 
 def is_lost(error: BaseException) -> bool:
+    """asyncpg calls it an error of its own (InternalClientError) when a server's farewell has come already, and the end
+    of the connection has not."""
     state = getattr(error, "sqlstate", None) or ""
-    return isinstance(error, OSError) or state.startswith(_LOST)
+    return isinstance(error, (OSError, asyncpg.InternalClientError)) or state.startswith(_LOST)
 
 
 def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:

@@ -95,6 +95,10 @@ class UntornConnection(aiosqlite.Connection):
         except asyncio.CancelledError:
             await self.close()  # nobody else knows of it
             raise
+        except Exception:
+            if self._stopped is not None:  # its thread tells the event loop so, which must still be there
+                await run_to_completion(asyncio.wait((self._stopped,)))
+            raise
         return self
 
     def stop(self) -> asyncio.Future[Any] | None:

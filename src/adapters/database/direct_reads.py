@@ -29,6 +29,7 @@ class DirectReads:
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
         """Raises what the driver raises, and what SQLAlchemy raises when it connects."""
+        direct = None
         if self._inline is not None:
             direct = self.statements(statement)
             rows = await self._inline.fetch(direct.sql, direct.arguments(parameters))
@@ -36,7 +37,7 @@ class DirectReads:
                 return Rows(direct.rows(rows))
         if self._connection is None:
             self._connection = await self._engine().raw_connection()
-        direct = self.statements(statement)
+        direct = direct or self.statements(statement)  # it may depend on what was learnt of the server
         driver: Any = self._connection.driver_connection
         for attempt in range(_ATTEMPTS):
             try:

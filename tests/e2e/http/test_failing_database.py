@@ -98,7 +98,7 @@ async def test_a_pool_without_a_free_connection_is_overloaded(server_url: str) -
     async with serving(server_url, pool_size=1, pool_timeout=0.05) as small:
         ada = await small.user()
         connections = [await engine.connect() for engine in small.database.engines.pools]
-        refused = await small.client.get(f"/users/{ada['id']}")
+        refused = await small.client.patch(f"/users/{ada['id']}", json={"username": "somebody"})
         for connection in connections:
             await connection.close()
         assert problem_of(refused) == (503, "overloaded")

@@ -111,9 +111,9 @@ class BlockUnitOfWork:
             if kind is not Kind.READING and around.kind is Kind.READING:
                 raise ReadOnly("A block that writes cannot stand inside reading()")
             if kind is Kind.SAVEPOINT:
-                await self._between_blocks(self._transaction.savepoint())
+                await self._between_blocks(self._transaction.savepoint)
             elif snapshot and self._blocks.can_pin:
-                await self._between_blocks(self._transaction.pin_snapshot())
+                await self._between_blocks(self._transaction.pin_snapshot)
                 pinned = True
         return self._blocks.enter(kind, pinned=pinned)
 
@@ -268,17 +268,13 @@ class BlockUnitOfWork:
             self._remember(error)
         self._one_task.leave()
 
-    async def _between_blocks(self, step: Coroutine[Any, Any, None]) -> None:
+    async def _between_blocks(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A savepoint or a snapshot, which fail as statements do."""
-        try:
-            self._refuse_if_busy()
-            self._blocks.refuse_if_failed()
-        except BaseException:
-            step.close()
-            raise
+        self._refuse_if_busy()
+        self._blocks.refuse_if_failed()
         with self._one_task.inside():
             try:
-                await self._unbroken(step)
+                await self._unbroken(step())
             except BaseException as error:
                 self._remember(error)
                 raise

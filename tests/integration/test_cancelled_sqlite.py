@@ -89,3 +89,26 @@ async def test_a_connection_that_was_stopped_can_still_be_closed(tmp_path: Path)
     connection.stop()
     async with asyncio.timeout(10):
         await connection.close()
+
+
+async def test_who_was_cancelled_and_then_late_is_not_interrupted_for_ever(tmp_path: Path) -> None:
+    """Both interrupt the statement again and again; when it has ended, neither meets the next one."""
+    async with Database(f"sqlite+aiosqlite:///{tmp_path / 'notes.db'}") as database:
+        pooled = await database.engines.pools[0].raw_connection()
+        connection = pooled.driver_connection
+        assert isinstance(connection, sqlite.UntornConnection)
+        connection.statement_timeout = 0.02
+        may_end = threading.Event()
+        slow = asyncio.create_task(connection._to_its_end(may_end.wait, interrupt=True))
+        await asyncio.sleep(0)
+        slow.cancel()
+        await asyncio.sleep(0.05)
+        may_end.set()
+        with pytest.raises(asyncio.CancelledError):
+            await slow
+        connection.statement_timeout = None
+        counting = (
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) SELECT max(i) FROM n"
+        )
+        assert await connection.fetch(counting) == [(2_000_000,)]
+        pooled.close()

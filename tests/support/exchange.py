@@ -1,7 +1,7 @@
 """One request to an application without a server, by a client who sends and takes piece by piece, or leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +9,28 @@ from typing import Any
 async def nothing() -> AsyncIterator[bytes]:
     return
     yield
+
+
+def scope_of(
+    method: str, path: str, headers: Mapping[str, str], *, http_version: str = "1.1"
+) -> MutableMapping[str, Any]:
+    """What a server makes of a request."""
+    path, _, query = path.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": http_version,
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("steward.test", 80),
+        "state": {},
+    }
 
 
 @dataclass
@@ -28,23 +50,7 @@ class Exchange:
     is_whole: bool = False
 
     async def request(self, method: str, path: str, headers: Mapping[str, str]) -> "Exchange":
-        path, _, query = path.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": self.http_version,
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("steward.test", 80),
-            "state": {},
-        }
-        await self.app(scope, self._receive, self._send)
+        await self.app(scope_of(method, path, headers, http_version=self.http_version), self._receive, self._send)
         return self
 
     async def _receive(self) -> dict[str, Any]:

@@ -52,8 +52,8 @@ class PoolSettings:
 
 @dataclass(slots=True)
 class Engines:
-    """`direct_statements` are those that go straight to the driver; None where they must not. `anchor`
-    keeps a database in memory alive while its only pooled connection is replaced."""
+    """`direct_statements` are those that go straight to the driver, None where they must not; `inline` reads small
+    things of a SQLite file. `anchor` keeps a database in memory alive while its only pooled connection is replaced."""
 
     by_mode: dict[Mode, AsyncEngine]
     admissions: dict[Mode, Admission]

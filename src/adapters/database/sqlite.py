@@ -61,7 +61,7 @@ class UntornConnection(aiosqlite.Connection):
                     await asyncio.shield(done)
                 except asyncio.CancelledError as error:
                     cancelled = cancelled or error
-                    if interrupt and not self._is_interrupting:
+                    if interrupt:
                         self._interrupt()
                 except BaseException:  # noqa: S110 - it is the call's own, and raised below
                     pass
@@ -76,13 +76,10 @@ class UntornConnection(aiosqlite.Connection):
 
     def _interrupt(self) -> None:
         """Again and again: an interruption that comes before the thread has begun the statement hits nothing."""
+        self._stop_interrupting()  # or a second cause, the timeout after a cancellation, would begin a second series
         if self._connection is not None:
             self._connection.interrupt()
         self._interrupting = asyncio.get_running_loop().call_later(_INTERRUPT_AGAIN, self._interrupt)
-
-    @property
-    def _is_interrupting(self) -> bool:
-        return self._interrupting is not None
 
     def _stop_interrupting(self) -> None:
         if self._interrupting is not None:

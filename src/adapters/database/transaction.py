@@ -113,8 +113,8 @@ class DatabaseTransaction:
     async def fetch(
         self, statement: Executable, parameters: Mapping[str, Any], *, foreign_key: StewardError | None = None
     ) -> Any:
-        """Run one that gives rows and is built once: straight by the driver, if that can be. As to the rest see
-        `execute`."""
+        """Run one that gives rows and is built once: straight by the driver, if that can be, for `Rows`. As to the
+        rest see `execute`."""
         if self._direct is None:
             return await self.execute(statement, parameters, foreign_key=foreign_key)
         try:
@@ -132,8 +132,10 @@ class DatabaseTransaction:
         *,
         foreign_key: StewardError | None = None,
     ) -> Any:
-        """Run one statement: SQLAlchemy's `Result`, or `Rows`. `foreign_key` is what it means if a foreign key says
-        no."""
+        """Run any statement, for SQLAlchemy's `Result`. `foreign_key` is what it means if a foreign key says no."""
+        assert self._direct is None or self._mode is not Mode.READING, (
+            "beside `fetch` it would take a second connection"
+        )
         try:
             connection = await self._connected()
             return await greenlet_spawn(connection.execute, statement, parameters)

@@ -19,6 +19,7 @@ import pytest_asyncio
 from steward.domain.items import NewItem
 from steward.domain.users import UserId
 
+from tests.support.exchange import scope_of
 from tests.support.http import Api, serving
 
 # As measured. If one is exceeded, the code has to change, or, if that is meant, the figure. Where one becomes less,
@@ -130,7 +131,6 @@ def _name(code: CodeType) -> str:
 
 def _scope(method: str, path: str, authorization: str) -> MutableMapping[str, Any]:
     """What uvicorn would make of the request of an ordinary client."""
-    path, _, query = path.partition("?")
     headers = {
         "host": "steward.test",
         "accept": "*/*",
@@ -138,18 +138,4 @@ def _scope(method: str, path: str, authorization: str) -> MutableMapping[str, An
         "authorization": authorization,
         "content-type": "application/json",
     }
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-        "state": {},
-    }
+    return scope_of(method, path, headers)

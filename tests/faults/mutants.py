@@ -15,6 +15,7 @@ from sqlalchemy import update
 from starlette.types import Receive, Scope, Send
 from steward.adapters.blocks import Block
 from steward.adapters.database import tables
+from steward.adapters.database.held_connection import HeldConnection
 from steward.adapters.database.items import DatabaseItems
 from steward.adapters.database.transaction import DatabaseTransaction
 from steward.adapters.unit_of_work import BlockUnitOfWork
@@ -92,8 +93,9 @@ def no_rollback_on_cancel() -> None:
         transaction = self._transaction
         assert isinstance(transaction, DatabaseTransaction)
         if isinstance(error, asyncio.CancelledError) and not block.committed:
-            left.append((transaction._connection, transaction._admission))
-            transaction._connection = transaction._admission = None
+            left.append((transaction._held, transaction._admission))
+            transaction._held = HeldConnection(transaction._database)
+            transaction._admission = None
         await leave(self, block, error)
 
     _patch(BlockUnitOfWork, "leave", leave_as_it_is)

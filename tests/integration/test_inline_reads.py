@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import event
+from sqlalchemy import PoolProxiedConnection
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.warm_pool import WarmPool
 from steward.domain.actors import Actor
 from steward.domain.errors import DatabaseUnavailable
 from steward.service_layer import items, lists
@@ -29,8 +30,15 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 def taken_by_threads(database: Database) -> list[object]:
     """Grows with each statement of a reading block that goes to a thread."""
     taken: list[object] = []
-    reader = database.engines.pools[1].sync_engine.pool
-    event.listen(reader, "checkout", lambda *_: taken.append(None))
+    reader = database.engines.pools[1].pool
+    assert isinstance(reader, WarmPool)
+    take = reader.take
+
+    def taken_once_more() -> PoolProxiedConnection | None:
+        taken.append(None)
+        return take()
+
+    reader.take = taken_once_more  # type: ignore[method-assign]
     return taken
 
 
@@ -52,7 +60,7 @@ async def test_a_read_that_takes_its_time_is_left_to_a_thread_and_so_is_the_next
         page = await lists.list_items(database.unit_of_work(), Actor.system(), q="nowhere to be found")
         assert list(page) == []
         assert len(taken) == times
-    assert len(database.engines.inline._slow) == 1  # type: ignore[union-attr]
+    assert len(database.engines.inline._limited._slow) == 1  # type: ignore[union-attr]
 
 
 async def test_what_is_locked_or_fails_is_left_to_a_thread(

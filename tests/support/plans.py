@@ -42,11 +42,11 @@ def _sent(database: Database) -> Iterator[list[tuple[str, Any]]]:
     engines = [engine.sync_engine for engine in database.engines.pools]
     for engine in engines:
         event.listen(engine, "before_cursor_execute", executed)
-    direct, database.engines.direct_statements = database.engines.direct_statements, None  # the same SQL by another way
+    direct, database.engines.direct = database.engines.direct, None  # the same SQL by another way
     try:
         yield statements
     finally:
-        database.engines.direct_statements = direct
+        database.engines.direct = direct
         for engine in engines:
             event.remove(engine, "before_cursor_execute", executed)
 

@@ -2,15 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Connection, Executable, event
+from sqlalchemy import Connection, Executable, PoolProxiedConnection, event
 from steward.adapters.database.database import Database
 from steward.adapters.database.direct_statements import DirectStatement, DirectStatements
+from steward.adapters.database.direct_transactions import DirectTransactions
 from steward.service_layer.unit_of_work import UnitOfWork
 
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+_BEGUN = "counted_begin"
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ def counted(database: Database) -> Iterator[Cost]:
     def begun(connection: Connection) -> None:
         if database.dialect == "sqlite":
             cost.sent.extend(connection.get_execution_options().get("steward_begin", ()))
-        elif _in_transaction(connection):
+        elif _in_transaction(connection) and not connection.info.pop(_BEGUN, False):
             cost.sent.append("BEGIN")
 
     def committed(connection: Connection) -> None:
@@ -73,20 +75,24 @@ def counted(database: Database) -> Iterator[Cost]:
     for engine in engines:
         for name, listener in listeners.items():
             event.listen(engine, name, listener)
-    direct = database.engines.direct_statements
+    direct = database.engines.direct
     if direct is not None:
-        database.engines.direct_statements = _recorded(direct, cost)
+        database.engines.direct = replace(
+            direct,
+            statements=_recorded(direct.statements, cost),
+            transactions=_RecordedTransactions(direct.transactions, cost, database.dialect),
+        )
     try:
         yield cost
     finally:
-        database.engines.direct_statements = direct
+        database.engines.direct = direct
         for engine in engines:
             for name, listener in listeners.items():
                 event.remove(engine, name, listener)
 
 
 def _recorded(direct_statements: DirectStatements, cost: Cost) -> DirectStatements:
-    """What units of work that are made from now on read past SQLAlchemy."""
+    """What units of work that are made from now on send past SQLAlchemy."""
 
     def look_up(statement: Executable) -> DirectStatement:
         read = direct_statements(statement)
@@ -94,6 +100,29 @@ def _recorded(direct_statements: DirectStatements, cost: Cost) -> DirectStatemen
         return read
 
     return look_up
+
+
+class _RecordedTransactions:
+    """Those that begin past SQLAlchemy. It is told of the begin when it takes one over."""
+
+    def __init__(self, transactions: DirectTransactions, cost: Cost, dialect: str) -> None:
+        self._transactions = transactions
+        self._cost = cost
+        self._begin = "BEGIN IMMEDIATE" if dialect == "sqlite" else "BEGIN"
+        self.is_begun = transactions.is_begun
+        self.fetch = transactions.fetch
+
+    def begin(self, pooled: PoolProxiedConnection) -> bool:
+        has_begun = self._transactions.begin(pooled)
+        if has_begun:
+            self._cost.sent.append(self._begin)
+            pooled.info[_BEGUN] = True
+        return has_begun
+
+    async def commit(self, pooled: PoolProxiedConnection) -> None:
+        pooled.info.pop(_BEGUN, None)
+        self._cost.sent.append("COMMIT")
+        await self._transactions.commit(pooled)
 
 
 async def cost_of(database: Database, work: Callable[[UnitOfWork], Awaitable[object]]) -> Cost:

@@ -101,9 +101,9 @@ class Database:
 
     def direct_reads(self) -> DirectReads | None:
         """For a unit of work; None where its statements all go through SQLAlchemy."""
-        statements = self.engines.direct_statements
+        direct = self.engines.direct
         engine = partial(self.engine, Mode.READING)
-        return None if statements is None else DirectReads(engine, statements, self.engines.inline)
+        return None if direct is None else DirectReads(engine, direct.statements, self.engines.inline)
 
     def _session(self, mode: Mode) -> OneTaskSession:
         make = OneTaskSession if mode is Mode.WRITING else ReaderSession

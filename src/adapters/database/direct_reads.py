@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .direct_statements import DirectStatements, Rows
 from .inline_reads import InlineReads
 from .lost_connections import cut, is_lost
+from .warm_pool import connection_of, keep
 
 _ATTEMPTS = 10
 
@@ -23,21 +24,23 @@ class DirectReads:
         self, engine: Callable[[], AsyncEngine], statements: DirectStatements, inline: InlineReads | None
     ) -> None:
         self._engine = engine
-        self.statements = statements
+        self._statements = statements
         self._inline = inline
         self._connection: PoolProxiedConnection | None = None
+        self._taken_from: AsyncEngine | None = None
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
         """Raises what the driver raises, and what SQLAlchemy raises when it connects."""
         direct = None
         if self._inline is not None:
-            direct = self.statements(statement)
+            direct = self._statements(statement)
             rows = await self._inline.fetch(direct.sql, direct.arguments(parameters))
             if rows is not None:
                 return Rows(direct.rows(rows))
         if self._connection is None:
-            self._connection = await self._engine().raw_connection()
-        direct = direct or self.statements(statement)  # it may depend on what was learnt of the server
+            self._taken_from = self._engine()
+            self._connection = await connection_of(self._taken_from)
+        direct = direct or self._statements(statement)  # it may depend on what was learnt of the server
         driver: Any = self._connection.driver_connection
         for attempt in range(_ATTEMPTS):
             try:
@@ -56,7 +59,8 @@ class DirectReads:
     def end(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()  # outside a transaction: there is nothing to wait for
+            assert self._taken_from is not None
+            keep(self._taken_from, connection)
 
     def abort(self) -> None:
         if self._connection is not None:

@@ -13,9 +13,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.util import await_, greenlet_spawn
-
-from .failed_statements import refuse_after_failure
+from sqlalchemy.util import await_
 
 _STATEMENTS = 2_000
 
@@ -30,6 +28,7 @@ class DirectStatement:
         assert isinstance(compiled, SQLCompiler)
         assert not compiled.post_compile_params, "its SQL depends on the values of its parameters"
         self.sql = str(compiled)
+        self.writes = compiled.isinsert or compiled.isupdate or compiled.isdelete
         binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
         # Those that are not given with each execution stand in the statement.
         self._parameters = [(name, bind.required, bind.effective_value) for name, bind in binds]
@@ -98,36 +97,21 @@ class Rows:
         return [row[0] for row in self._rows]
 
 
-async def fetch_in_transaction(connection: Connection, direct: DirectStatement, parameters: Mapping[str, Any]) -> Rows:
-    """On a connection that SQLAlchemy has begun a transaction on. Whatever goes wrong, SQLAlchemy is told as if it had
-    run the statement itself: it drops the connection if need be, remembers the failure (`failed_statements`), and
-    raises what it always raises.
-    """
-    refuse_after_failure(connection)
-    pooled = connection.connection
-    adapter: Any = pooled.dbapi_connection
-    driver: Any = pooled.driver_connection
-    try:
-        if getattr(adapter, "_transaction", connection) is None:  # asyncpg's begins with the first statement
-            await adapter._start_transaction()  # noqa: SLF001 - as it does itself
-        records = await driver.fetch(direct.sql, *direct.arguments(parameters))
-    except BaseException as error:
-        await greenlet_spawn(_fail, connection, adapter, direct.sql, error)
-        raise
-    return Rows(direct.rows(records))
-
-
 def run_directly(connection: Connection, sql: str) -> None:
-    """One without parameters and rows, inside a greenlet of SQLAlchemy's. What goes wrong is told as above."""
+    """One without parameters and rows, inside a greenlet of SQLAlchemy's, which is told of what goes wrong."""
     pooled = connection.connection
     driver: Any = pooled.driver_connection
     try:
         await_(driver.fetch(sql))
     except BaseException as error:
-        _fail(connection, pooled.dbapi_connection, sql, error)
+        tell(connection, sql, error)
 
 
-def _fail(connection: Connection, adapter: Any, sql: str, error: BaseException) -> NoReturn:
+def tell(connection: Connection, sql: str, error: BaseException) -> NoReturn:
+    """Inside a greenlet of SQLAlchemy's: let it know of an error as if it had run the statement itself. It drops the
+    connection if need be, remembers the failure (`failed_statements`), and raises what it always raises.
+    """
+    adapter: Any = connection.connection.dbapi_connection
     try:
         if isinstance(error, Exception):
             adapter._handle_exception(error)  # noqa: SLF001 - raises it in the words of the DBAPI

@@ -13,18 +13,19 @@ from pydantic_core import from_json
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from ...domain.errors import DatabaseUnavailable, ReadOnly
 from ..transaction import Mode
 from . import postgres, sqlite
 from .admission import Admission
-from .direct_statements import DirectStatements, direct_statements, run_directly
+from .direct_statements import direct_statements, run_directly
+from .direct_transactions import Direct, PostgresTransactions, SqliteTransactions
 from .failed_statements import remember_failed_statements
 from .inline_reads import InlineReads
 from .lost_connections import check_at_checkout, drop_if_lost
 from .probe import Probe
 from .sqlite_file import DatabaseFile
+from .warm_pool import WarmPool
 
 _BEGIN = "steward_begin"
 _READS_ONLY = {"steward_reads_only": True}
@@ -52,14 +53,14 @@ class PoolSettings:
 
 @dataclass(slots=True)
 class Engines:
-    """`direct_statements` are those that go straight to the driver, None where they must not; `inline` reads small
-    things of a SQLite file. `anchor` keeps a database in memory alive while its only pooled connection is replaced."""
+    """`direct` is for what goes straight to the driver, None where nothing does; `inline` reads small things of a
+    SQLite file. `anchor` keeps a database in memory alive while its only pooled connection is replaced."""
 
     by_mode: dict[Mode, AsyncEngine]
     admissions: dict[Mode, Admission]
     pools: tuple[AsyncEngine, ...]
     closing_apart: postgres.ClosingApart
-    direct_statements: DirectStatements | None = None
+    direct: Direct | None = None
     inline: InlineReads | None = None
     probe: Probe | None = None
     file: DatabaseFile | None = None
@@ -117,7 +118,11 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         dict.fromkeys(Mode, _admission("connections", pool.size, pool)),
         (engine,),
         closing_apart,
-        direct_statements=direct_statements(engine) if pool.pooler == "none" and not echo else None,
+        direct=Direct(
+            direct_statements(engine), PostgresTransactions(), None if pool.isolation == "serializable" else engine
+        )
+        if pool.pooler == "none" and not echo
+        else None,
         probe=Probe(asking.execution_options(isolation_level="AUTOCOMMIT")),
     )
 
@@ -152,7 +157,7 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         {Mode.WRITING: _admission("writer", 1, pool), Mode.READING: readers, Mode.SNAPSHOT: readers},
         (writer, reader),
         postgres.ClosingApart(),
-        direct_statements=None if echo else direct_statements(reader),
+        direct=None if echo else Direct(direct_statements(reader), SqliteTransactions(file), writer),
         inline=InlineReads(file, partial(sqlite.connect, file, read_only=True, busy_timeout=0)),
         probe=Probe(asking),
         file=file,
@@ -195,7 +200,7 @@ def _create(
     engine = create_async_engine(
         url,
         connect_args=arguments,
-        poolclass=AsyncAdaptedQueuePool,
+        poolclass=WarmPool,
         pool_size=size,
         max_overflow=0,
         pool_timeout=wait,

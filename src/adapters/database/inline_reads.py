@@ -1,4 +1,4 @@
-"""Small reads of a SQLite file, on the thread of the event loop."""
+"""Small statements on a SQLite file, on the thread of the event loop."""
 
 import asyncio
 import sqlite3
@@ -14,42 +14,83 @@ _PAUSE = 1_000  # executions of a statement that has taken too long, before it i
 _SLOW = 500  # such statements that are remembered
 
 
-class InlineReads:
-    """One connection, which never waits for a lock. `connect` opens it.
+class Limited:
+    """A row by its key takes SQLite 20 µs; to have a thread read it, and to be told, takes more than ten times as much
+    (ADR 0027). So it is read here, and what turns out to take longer is given up and left to a thread.
+    """
 
-    A row by its key takes SQLite 20 µs; to have a thread read it, and to be told, takes more than ten times as much
-    (ADR 0027). So it is read here, and what turns out to take longer is given up and left to a thread, as is whatever
-    goes wrong. A read outside a transaction can be done twice.
+    def __init__(self) -> None:
+        self._ends_at = 0.0
+        self._slow: dict[str, int] = {}
+
+    async def fetch(
+        self, connection: sqlite3.Connection, sql: str, arguments: Sequence[Any], *, writes: bool = False
+    ) -> list[Any] | None:
+        """All rows, or None if a thread has to read them; nothing has happened then. Raises `sqlite3.Error`.
+
+        What writes is not given up: SQLite would roll the whole transaction back.
+        """
+        await asyncio.sleep(0)  # others have their turn, and whoever waits for this one can cancel it
+        if writes:
+            return _fetched(connection, sql, arguments)
+        if self._is_slow(sql):
+            return None
+        self._ends_at = time.perf_counter() + LONGEST
+        connection.set_progress_handler(self._is_over, _LOOK_EVERY)
+        try:
+            return _fetched(connection, sql, arguments)
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+                raise
+            self._remember_slow(sql)
+            return None
+        finally:
+            connection.set_progress_handler(None, 0)
+
+    def _is_over(self) -> bool:
+        return time.perf_counter() > self._ends_at
+
+    def _is_slow(self, sql: str) -> bool:
+        left = self._slow.get(sql, 0)
+        if left:
+            self._slow[sql] = left - 1
+        return left > 0
+
+    def _remember_slow(self, sql: str) -> None:
+        if len(self._slow) >= _SLOW:
+            self._slow.clear()
+        self._slow[sql] = _PAUSE
+
+
+def _fetched(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Any]:
+    cursor = connection.execute(sql, arguments)
+    try:
+        return cursor.fetchall()
+    finally:
+        cursor.close()
+
+
+class InlineReads:
+    """Outside a transaction, on one connection of its own, which never waits for a lock. `connect` opens it.
+
+    Whatever goes wrong is left to a thread, too: such a read can be done twice.
     """
 
     def __init__(self, file: DatabaseFile, connect: Callable[[], sqlite3.Connection]) -> None:
         self._file = file
         self._connect = connect
+        self._limited = Limited()
         self._connection: sqlite3.Connection | None = None
-        self._ends_at = 0.0
-        self._slow: dict[str, int] = {}
         self._is_closed = False
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any] | None:
         """All rows, or None if they have to be read by a thread. Raises `DatabaseUnavailable` if the file is no longer
         where it was."""
-        await asyncio.sleep(0)  # others have their turn, and whoever waits for this one can cancel it
-        if self._is_slow(sql):
-            return None
-        self._file.refuse_if_moved()
         try:
             if self._connection is None:
                 self._connection = self._opened()
-            self._ends_at = time.perf_counter() + LONGEST
-            cursor = self._connection.execute(sql, arguments)
-            try:
-                return cursor.fetchall()
-            finally:
-                cursor.close()
-        except sqlite3.OperationalError as error:
-            if getattr(error, "sqlite_errorname", "") == "SQLITE_INTERRUPT":
-                self._remember_slow(sql)
-            return None
+            self._file.refuse_if_moved()
+            return await self._limited.fetch(self._connection, sql, arguments)
         except (sqlite3.Error, OverflowError, UnicodeEncodeError):
             return None
 
@@ -63,17 +104,4 @@ class InlineReads:
     def _opened(self) -> sqlite3.Connection:
         if self._is_closed:
             raise sqlite3.ProgrammingError("closed")
-        connection = self._connect()
-        connection.set_progress_handler(lambda: time.perf_counter() > self._ends_at, _LOOK_EVERY)
-        return connection
-
-    def _is_slow(self, sql: str) -> bool:
-        left = self._slow.get(sql, 0)
-        if left:
-            self._slow[sql] = left - 1
-        return left > 0
-
-    def _remember_slow(self, sql: str) -> None:
-        if len(self._slow) >= _SLOW:
-            self._slow.clear()
-        self._slow[sql] = _PAUSE
+        return self._connect()

@@ -1,6 +1,5 @@
 """Connections to PostgreSQL that are lost: they are found out before they are used, dropped with all others, or cut."""
 
-import time
 from typing import Any
 
 import asyncpg
@@ -9,6 +8,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_
+
+from .warm_pool import idle_for, remember_idle
 
 # The server ends: 57P01 to 57P03. The connection is broken: class 08. A standby, which was the primary: 25006.
 _LOST = ("57P0", "08", "25006")
@@ -40,17 +41,17 @@ def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:
     replaced before they are used.
     """
 
-    @event.listens_for(engine, "checkin")
-    def stamp(_: Any, entry: ConnectionPoolEntry) -> None:
-        entry.info["idle_since"] = time.monotonic()
+    event.listen(engine, "checkin", remember_idle)
+    pool: Any = engine.pool
+    pool.longest_idle = after
 
     @event.listens_for(engine, "checkout")
     def check(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
-        idle_since = entry.info.pop("idle_since", None)
-        if idle_since is None:  # just connected
+        idle = idle_for(entry)
+        if idle is None:  # just connected
             return
         driver: asyncpg.Connection = connection.driver_connection
-        if driver.is_closed() or (time.monotonic() - idle_since >= after and not _answers(driver, timeout)):
+        if driver.is_closed() or (idle >= after and not _answers(driver, timeout)):
             raise InvalidatePoolError
 
 

@@ -17,7 +17,7 @@ class DatabaseFile:
 
     def __init__(self, path: str, *, busy_timeout: float) -> None:
         self.path = Path(path)
-        self._busy_timeout = busy_timeout
+        self.busy_timeout = busy_timeout
         self._identity: tuple[int, int] | None = None  # device and inode, from the first connection on
         self._log = self.path.with_name(f"{self.path.name}-wal")
         self._has_log = False  # a file system without shared memory has none
@@ -84,7 +84,7 @@ class DatabaseFile:
         # is one, it is recovered.
         options = "mode=ro" if self._log.exists() and _size_of(self._log) else "mode=ro&immutable=1"
         uri = f"{self.path.absolute().as_uri()}?{options}"
-        with translating(), closing(sqlite3.connect(uri, uri=True, timeout=self._busy_timeout)) as connection:
+        with translating(), closing(sqlite3.connect(uri, uri=True, timeout=self.busy_timeout)) as connection:
             names = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         return {name for (name,) in names if not name.startswith("sqlite_")}
 

@@ -1,38 +1,33 @@
 """What a database does for one outermost block of a unit of work."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Executable, NestedTransaction
+from sqlalchemy import Executable, NestedTransaction
 from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import OutcomeUnknown, StewardError
 from ..transaction import Mode
 from .admission import Admission
-from .direct_statements import fetch_in_transaction
 from .error_translation import raise_translated, translating
-from .lost_connections import abort
+from .held_connection import HeldConnection
 from .seen_versions import Entity, SeenVersions
 
 if TYPE_CHECKING:
     from .database import Database
-
-log = logging.getLogger("steward.database")
 
 
 class DatabaseTransaction:
     """Owns the connection of one outermost block after the other.
 
     A connection, not a session: rows become entities by hand, so there is no identity map to keep and nothing to
-    flush, and what a session is beside that would cost a small transaction a quarter of its time (ADR 0026). Several
-    steps of SQLAlchemy's are one function each here, because each change between it and the event loop costs, too.
+    flush, and what a session is beside that would cost a small transaction a quarter of its time (ADR 0026).
     """
 
     def __init__(self, database: "Database") -> None:
         self.dialect = database.dialect
         self._database = database
-        self._connection: Connection | None = None
+        self._held = HeldConnection(database)
         self._direct = database.direct_reads()
         self._admission: Admission | None = None  # that has let us in
         self._savepoints: list[NestedTransaction] = []
@@ -46,17 +41,17 @@ class DatabaseTransaction:
         self._admission = admission
         if mode is Mode.WRITING:
             try:
-                await self._connected()
+                await self._held.begin(mode)
             except Exception as error:
                 raise_translated(error)
 
     async def commit(self) -> None:
         try:
             with translating(committing=True):
-                await greenlet_spawn(self._open_connection().commit)
+                await self._held.commit()
         except OutcomeUnknown:
             # Its connection may still stand in the transaction.
-            await greenlet_spawn(self._open_connection().invalidate)
+            await self._held.invalidate()
             raise
 
     async def end(self) -> None:
@@ -66,7 +61,7 @@ class DatabaseTransaction:
             self._leave()
 
     def end_at_once(self) -> bool:
-        if self._connection is not None:
+        if not self._held.close_at_once():
             return False
         if self._direct is not None:
             self._direct.end()
@@ -81,13 +76,14 @@ class DatabaseTransaction:
             admission.leave()
 
     def abort(self) -> None:
-        abort(self._connection)
+        self._held.abort()
         if self._direct is not None:
             self._direct.abort()
 
     async def savepoint(self) -> None:
         with translating():
-            self._savepoints.append(await greenlet_spawn(self._open_connection().begin_nested))
+            connection = await self._held.taken_over()
+            self._savepoints.append(await greenlet_spawn(connection.begin_nested))
         self._seen.savepoint()
 
     async def release_savepoint(self) -> None:
@@ -120,8 +116,9 @@ class DatabaseTransaction:
         try:
             if self._mode is Mode.READING:
                 return await self._direct.fetch(statement, parameters)
-            connection = await self._connected()
-            return await fetch_in_transaction(connection, self._direct.statements(statement), parameters)
+            if not self._held.is_open:
+                await self._held.begin(self._mode)
+            return await self._held.fetch(statement, parameters)
         except Exception as error:
             raise_translated(error, foreign_key=foreign_key)
 
@@ -137,7 +134,9 @@ class DatabaseTransaction:
             "beside `fetch` it would take a second connection"
         )
         try:
-            connection = await self._connected()
+            if not self._held.is_open:
+                await self._held.begin(self._mode)
+            connection = await self._held.taken_over()
             return await greenlet_spawn(connection.execute, statement, parameters)
         except Exception as error:
             raise_translated(error, foreign_key=foreign_key)
@@ -158,28 +157,7 @@ class DatabaseTransaction:
     def wrote_many_items(self) -> None:
         self._seen.forget_items()
 
-    async def _connected(self) -> Connection:
-        if self._connection is None:
-            await greenlet_spawn(self._connect_and_begin)
-        return self._open_connection()
-
-    def _connect_and_begin(self) -> None:
-        self._connection = self._database.engine(self._mode).sync_engine.connect()
-        self._connection.begin()
-
     async def _close(self) -> None:
         if self._direct is not None:
             self._direct.end()
-        connection = self._connection
-        if connection is None:
-            return
-        try:
-            await greenlet_spawn(connection.close)  # rolls back
-        except Exception as error:  # the connection was lost, and with it the transaction; it has been dropped
-            log.debug("a connection was dropped: %r", error)
-        finally:
-            self._connection = None
-
-    def _open_connection(self) -> Connection:
-        assert self._connection is not None, "the unit of work guards against this"
-        return self._connection
+        await self._held.close()

@@ -1,0 +1,104 @@
+"""A pool that keeps a connection at hand between two uses that follow each other closely."""
+
+import time
+from typing import Any
+
+import asyncpg
+from sqlalchemy import PoolProxiedConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
+
+IDLE_SINCE = "steward_idle_since"  # in the `info` of a connection that nobody uses: seconds of `time.monotonic`
+
+
+class WarmPool(AsyncAdaptedQueuePool):
+    """To hand a connection back to SQLAlchemy and out again takes a hundred calls and a change of greenlets: as much as
+    a small statement. A connection that is given to `keep` stays checked out, as `take` returned it, and the next who
+    asks `take` has it, the last one first.
+
+    Whoever comes the ordinary way finds those that are kept, too: they are handed back when there is no other. And
+    nothing that the ordinary way looks at is passed by: one that has idled for `longest_idle` seconds, is closed, too
+    old, or as old as one that was lost, goes back, and is asked, or replaced, when somebody comes for it there.
+    """
+
+    longest_idle = float("inf")
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._kept: list[PoolProxiedConnection] = []
+        self._is_disposed = False
+
+    def take(self) -> PoolProxiedConnection | None:
+        """One that can be used at once, outside a transaction; None if there is none."""
+        while self._kept:
+            pooled = self._kept.pop()
+            if self._is_warm(pooled):
+                del pooled.info[IDLE_SINCE]
+                return pooled
+            pooled.close()
+        return None
+
+    def keep(self, pooled: PoolProxiedConnection) -> None:
+        """Instead of `close`. One that is inside a transaction is dropped."""
+        driver: Any = pooled.driver_connection
+        if self._is_disposed or (isinstance(driver, asyncpg.Connection) and _is_busy(driver)):
+            pooled.close()
+        else:
+            pooled.info[IDLE_SINCE] = time.monotonic()
+            self._kept.append(pooled)
+
+    def _is_warm(self, pooled: PoolProxiedConnection) -> bool:
+        record: Any = pooled._connection_record  # noqa: SLF001
+        driver: Any = pooled.driver_connection
+        return bool(
+            time.monotonic() - pooled.info[IDLE_SINCE] < self.longest_idle
+            # As `_ConnectionRecord.get_connection` looks at it.
+            and max(self._invalidate_time, record._soft_invalidate_time) <= record.starttime  # noqa: SLF001
+            and (self._recycle < 0 or time.time() - record.starttime <= self._recycle)
+            and not (isinstance(driver, asyncpg.Connection) and driver.is_closed())
+        )
+
+    def _do_get(self) -> ConnectionPoolEntry:
+        if self._kept and not super().checkedin() and self._overflow >= self._max_overflow:
+            self._kept.pop(0).close()
+        return super()._do_get()
+
+    def checkedin(self) -> int:
+        return super().checkedin() + len(self._kept)
+
+    def checkedout(self) -> int:
+        return super().checkedout() - len(self._kept)
+
+    def dispose(self) -> None:
+        self._is_disposed = True
+        while self._kept:
+            self._kept.pop().close()
+        super().dispose()
+
+
+async def connection_of(engine: AsyncEngine) -> PoolProxiedConnection:
+    """For `keep`. Raises what SQLAlchemy raises when it connects."""
+    pool = engine.pool
+    assert isinstance(pool, WarmPool)
+    return pool.take() or await engine.raw_connection()
+
+
+def keep(engine: AsyncEngine, pooled: PoolProxiedConnection) -> None:
+    pool = engine.pool
+    assert isinstance(pool, WarmPool)
+    pool.keep(pooled)
+
+
+def _is_busy(driver: asyncpg.Connection) -> bool:
+    return bool(driver.is_closed() or driver.is_in_transaction())
+
+
+def remember_idle(_: Any, entry: ConnectionPoolEntry) -> None:
+    """A listener to `checkin`. What was kept before has idled since then."""
+    entry.info.setdefault(IDLE_SINCE, time.monotonic())
+
+
+def idle_for(entry: ConnectionPoolEntry) -> float | None:
+    """Seconds, at a checkout; None if it has just been connected."""
+    since = entry.info.pop(IDLE_SINCE, None)
+    return None if since is None else time.monotonic() - since

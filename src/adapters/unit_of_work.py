@@ -7,13 +7,12 @@ and so the in-memory form behaves as the databases do.
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
-from ..domain import repositories as ports
 from ..domain.errors import (
     ConcurrentUse,
     Conflict,
@@ -31,6 +30,7 @@ from ..service_layer import deadline
 from . import open_blocks
 from .blocks import Block, Blocks, Kind
 from .completion import run_to_completion
+from .held_time import HeldTime
 from .inner_block import InnerBlock
 from .one_task import OneTask
 from .transaction import Mode, Transaction
@@ -41,12 +41,6 @@ Result = TypeVar("Result")
 class BlockUnitOfWork:
     """A `UnitOfWork` on one `Transaction` after the other; `store` is the database that they belong to."""
 
-    users: ports.UserRepository
-    items: ports.ItemRepository
-    sessions: ports.SessionRepository
-    attempts: ports.AttemptRepository
-    idempotency_keys: ports.IdempotencyKeyRepository
-
     def __init__(self, store: object, transaction: Transaction, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._transaction = transaction
@@ -54,7 +48,7 @@ class BlockUnitOfWork:
         self._blocks = Blocks(store)
         self._one_task = OneTask()
         self._now: datetime | None = None
-        self._held_time: datetime | None = None
+        self._held_time = HeldTime(clock)
 
     @property
     def is_open(self) -> bool:
@@ -66,14 +60,8 @@ class BlockUnitOfWork:
             raise NotInTransaction("The time of a unit of work is drawn when its block is entered")
         return self._now
 
-    @contextmanager
-    def hold_time(self) -> Iterator[None]:
-        before = self._held_time
-        self._held_time = before or self._clock()
-        try:
-            yield
-        finally:
-            self._held_time = before
+    def hold_time(self) -> AbstractContextManager[None]:
+        return self._held_time
 
     # Entering
 
@@ -123,11 +111,11 @@ class BlockUnitOfWork:
         open_blocks.refuse_second(self._store)
         if self._one_task.occupant is not None:
             raise ConcurrentUse("Another task is entering this unit of work")
-        with self._one_task.inside():
+        with self._one_task:
             try:
                 await self._transaction.begin(mode)
                 # Not before: who has waited for the writer's turn is later than those who had it.
-                self._now = self._held_time or self._clock()
+                self._now = self._held_time.time or self._clock()
             except BaseException:
                 await run_to_completion(self._transaction.end(), abandon=self._transaction.abort)
                 raise
@@ -143,7 +131,7 @@ class BlockUnitOfWork:
         self._refuse_if_busy()
         self._blocks.refuse_if_failed()
         if self._blocks.is_outermost(block):
-            with self._one_task.inside():
+            with self._one_task:
                 await self._commit_outermost(block)
         block.committed = True
 
@@ -199,7 +187,7 @@ class BlockUnitOfWork:
     async def _end_alone(self) -> None:
         # Rolling back under a running statement would leave a pooled connection broken (asyncpg issue 978).
         await self._one_task.until_left()
-        with self._one_task.inside():
+        with self._one_task:
             await self._transaction.end()
 
     async def _rejoin(self, block: Block, error: BaseException | None) -> None:
@@ -212,7 +200,7 @@ class BlockUnitOfWork:
             await self._leave_savepoint(block, around, error)
         elif block.kind is Kind.READING:
             if block.pinned and self._blocks.doom is None:
-                with self._one_task.inside():
+                with self._one_task:
                     await self._unbroken(self._transaction.unpin_snapshot())
         else:
             around.wrote = around.wrote or block.wrote
@@ -223,7 +211,7 @@ class BlockUnitOfWork:
 
     async def _leave_savepoint(self, block: Block, around: Block, error: BaseException | None) -> None:
         if self._blocks.doom is None:
-            with self._one_task.inside():
+            with self._one_task:
                 if error is None and block.failure is None:
                     await self._unbroken(self._transaction.release_savepoint())
                     around.wrote = around.wrote or block.wrote
@@ -272,7 +260,7 @@ class BlockUnitOfWork:
         """A savepoint or a snapshot, which fail as statements do."""
         self._refuse_if_busy()
         self._blocks.refuse_if_failed()
-        with self._one_task.inside():
+        with self._one_task:
             try:
                 await self._unbroken(step())
             except BaseException as error:

@@ -33,6 +33,8 @@ def check_characters(field: Field, text: str, *, multiline: bool = False) -> str
     """
     if not isinstance(text, str):
         raise InvalidValue(field, "string_type", "This must be text")
+    if text.isascii() and text.isprintable():  # most is
+        return text
     if (_CONTROLS_OTHER_THAN_BREAKS if multiline else _CONTROLS).search(text):
         raise InvalidValue(field, "control_character", "Control characters are not allowed")
     try:

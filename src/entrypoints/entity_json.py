@@ -5,15 +5,15 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from pydantic_core import to_json
+import msgspec
 
 from ..domain.items import Item, OwnedItem
 from ..domain.sessions import Session
 from ..domain.users import User
 
-# As short as it can be, in the order given; several times as quick as `json.dumps`. Raises `ValueError` for unpaired
-# surrogates.
-json_bytes: Callable[[object], bytes] = to_json
+# As short as it can be, in the order given; far quicker than `json.dumps`, and, with times, than pydantic's. Raises
+# `ValueError` for unpaired surrogates.
+json_bytes: Callable[[object], bytes] = msgspec.json.Encoder().encode
 
 
 def json_text(value: object) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic_core import to_json
+import msgspec
 from structlog.dev import ConsoleRenderer, plain_traceback
 from structlog.processors import format_exc_info
 from structlog.stdlib import ProcessorFormatter
@@ -51,9 +51,12 @@ def level_of(settings: Settings) -> int:
     return logging.getLevelNamesMapping()[settings.log_level.upper()]
 
 
+_json = msgspec.json.Encoder(enc_hook=repr).encode
+
+
 def _encode(event: Event) -> str:
     try:
-        return to_json(event, fallback=repr).decode()
+        return _json(event).decode()
     except ValueError:  # text that is none: half a surrogate pair
         return _encode_anything(event)
 

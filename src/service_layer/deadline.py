@@ -7,8 +7,7 @@ that the answer comes within it.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import TracebackType
@@ -89,22 +88,29 @@ def last_moment() -> float | None:
     return None if deadline is None else deadline.last_moment
 
 
-@contextmanager
-def committing() -> Iterator[None]:
+class committing(AbstractContextManager[None]):  # noqa: N801 - as `within`
     """Around a COMMIT: not the first end of the deadline holds meanwhile, but the second.
 
     If it was in time, the first holds again: what comes after it has an end of its own to be rolled back, too.
     """
-    deadline = _in_force()
-    if deadline is None or deadline.timeout.expired():
-        yield
-        return
-    deadline.timeout.reschedule(deadline.last_moment)
-    try:
-        yield
-    finally:
+
+    _deadline: _Deadline | None = None
+
+    def __enter__(self) -> None:
+        deadline = _in_force()
+        if deadline is not None and not deadline.timeout.expired():
+            self._deadline = deadline
+            deadline.timeout.reschedule(deadline.last_moment)
+
+    def __exit__(self, *_: object) -> None:
+        deadline = self._deadline
         # Later than that it stays: to be cancelled now would be to be told that nothing was stored.
-        if not deadline.is_over and not deadline.timeout.expired() and _now() < deadline.ends_at:
+        if (
+            deadline is not None
+            and not deadline.is_over
+            and not deadline.timeout.expired()
+            and _now() < deadline.ends_at
+        ):
             deadline.timeout.reschedule(deadline.ends_at)
 
 

@@ -151,7 +151,7 @@ async def test_who_comes_back_when_the_connection_is_lost_does_not_keep_it(
     stragglers: list[asyncio.Task[None]] = []
 
     async def stay(session: OneTaskSession) -> None:
-        with session.one_task.inside():
+        with session.one_task:
             await leave.wait()
 
     async def lose(session: OneTaskSession) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .direct_statements import DirectStatements, Rows
 from .inline_reads import InlineReads
 from .lost_connections import cut, is_lost
-from .warm_pool import connection_of, keep
+from .warm_pool import connection_of, driver_of, keep
 
 _ATTEMPTS = 10
 
@@ -41,7 +41,7 @@ class DirectReads:
             self._taken_from = self._engine()
             self._connection = await connection_of(self._taken_from)
         direct = direct or self._statements(statement)  # it may depend on what was learnt of the server
-        driver: Any = self._connection.driver_connection
+        driver = driver_of(self._connection)
         for attempt in range(_ATTEMPTS):
             try:
                 records = await driver.fetch(direct.sql, *direct.arguments(parameters))

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from .direct_statements import DirectStatement, DirectStatements
 from .inline_reads import Limited
 from .sqlite_file import DatabaseFile
+from .warm_pool import driver_of
 
 
 class DirectTransactions(Protocol):
@@ -57,7 +58,7 @@ class PostgresTransactions:
         self, pooled: PoolProxiedConnection, statement: DirectStatement, parameters: Mapping[str, Any]
     ) -> Sequence[Sequence[Any]]:
         adapter: Any = pooled.dbapi_connection
-        driver: Any = pooled.driver_connection
+        driver = driver_of(pooled)
         if adapter._transaction is None:  # noqa: SLF001
             await adapter._start_transaction()  # noqa: SLF001 - as it does itself
         records: list[Sequence[Any]] = await driver.fetch(statement.sql, *statement.arguments(parameters))
@@ -79,7 +80,7 @@ class SqliteTransactions:
 
     def begin(self, pooled: PoolProxiedConnection) -> bool:
         self._file.refuse_if_moved()
-        driver: Any = pooled.driver_connection
+        driver = driver_of(pooled)
         connection = driver._conn  # noqa: SLF001 - raises if it is closed
         connection.execute("PRAGMA busy_timeout = 0").close()
         try:
@@ -91,17 +92,17 @@ class SqliteTransactions:
         return True
 
     def is_begun(self, pooled: PoolProxiedConnection) -> bool:
-        driver: Any = pooled.driver_connection
+        driver = driver_of(pooled)
         return bool(driver.in_transaction)
 
     async def fetch(
         self, pooled: PoolProxiedConnection, statement: DirectStatement, parameters: Mapping[str, Any]
     ) -> Sequence[Sequence[Any]]:
-        driver: Any = pooled.driver_connection
+        driver = driver_of(pooled)
         arguments = statement.arguments(parameters)
         rows = await self._limited.fetch(driver._conn, statement.sql, arguments, writes=statement.writes)  # noqa: SLF001
         return await driver.fetch(statement.sql, *arguments) if rows is None else rows
 
     async def commit(self, pooled: PoolProxiedConnection) -> None:
-        driver: Any = pooled.driver_connection
+        driver = driver_of(pooled)
         await driver.commit()

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json
+import msgspec
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -98,6 +98,7 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         closing_apart, connect_timeout=pool.connect, statement_timeout=pool.statement, pooler=pool.pooler
     )
     engine = _create(url, arguments, size=pool.size, wait=pool.wait, echo=echo)
+    postgres.decode_json(engine.dialect, _from_json)
     check_at_checkout(engine.sync_engine, after=pool.ping, timeout=pool.connect)
     asking = _create(url, arguments, size=1, wait=pool.wait, echo=echo)
     check_at_checkout(asking.sync_engine, after=0, timeout=pool.connect)
@@ -209,7 +210,7 @@ def _create(
         echo=echo,
         hide_parameters=not echo,  # an error's text ends up in logs
         json_serializer=_to_json,
-        json_deserializer=from_json,
+        json_deserializer=_from_json,
     )
     remember_failed_statements(engine.sync_engine)
     event.listen(engine.sync_engine, "handle_error", _say_read_only)
@@ -235,8 +236,9 @@ def _drop_if_read_only(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def _to_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+# Made once: `json.dumps` makes one for each call.
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_from_json = msgspec.json.Decoder().decode
 
 
 def _begin_by_hand(engine: Engine) -> None:

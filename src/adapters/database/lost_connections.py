@@ -43,7 +43,7 @@ def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:
 
     event.listen(engine, "checkin", remember_idle)
     pool: Any = engine.pool
-    pool.longest_idle = after
+    pool.longest_idle, pool.is_closed = after, asyncpg.Connection.is_closed
 
     @event.listens_for(engine, "checkout")
     def check(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:

@@ -77,7 +77,7 @@ class OneTaskSession(AsyncSession):
             self.intruded = True
             raise ConcurrentUse("Another task is inside this session: give each task a session of its own")
         else:
-            with self.one_task.inside():
+            with self.one_task:
                 yield
 
     async def commit(self) -> None:

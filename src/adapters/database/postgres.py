@@ -1,7 +1,7 @@
 """Everything that is odd about PostgreSQL and asyncpg, each line with its reason."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import asyncpg
@@ -94,6 +94,18 @@ def let_write(connection: Any, _: ConnectionPoolEntry) -> None:
     the server, and must not be refused by a standby that others will only read from.
     """
     connection.driver_connection.may_write = True
+
+
+def decode_json(dialect: Any, decode: Callable[[bytes], Any]) -> None:
+    """Let asyncpg call `decode` for JSON. SQLAlchemy has it call a function of Python's for each value, which decodes
+    the bytes first."""
+
+    async def set_up(connection: Any) -> None:
+        await connection.driver_connection.set_type_codec(
+            "json", schema="pg_catalog", encoder=str.encode, decoder=decode, format="binary"
+        )
+
+    dialect.setup_asyncpg_json_codec = set_up  # which it calls for each connection, so that it can be overridden
 
 
 def check_url(url: URL) -> None:

@@ -47,12 +47,13 @@ class DatabaseTransaction:
 
     async def commit(self) -> None:
         try:
-            with translating(committing=True):
-                await self._held.commit()
-        except OutcomeUnknown:
-            # Its connection may still stand in the transaction.
-            await self._held.invalidate()
-            raise
+            await self._held.commit()
+        except Exception as error:
+            try:
+                raise_translated(error, committing=True)
+            except OutcomeUnknown:
+                await self._held.invalidate()  # it may still stand in the transaction
+                raise
 
     async def end(self) -> None:
         try:

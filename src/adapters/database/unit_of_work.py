@@ -15,11 +15,29 @@ if TYPE_CHECKING:
 
 
 class DatabaseUnitOfWork(BlockUnitOfWork):
+    """Its repositories know it, and are made when they are asked for: if it knew them, too, every request would leave a
+    circle of objects to the garbage collector, most of which nobody has used."""
+
     def __init__(self, database: "Database") -> None:
-        transaction = DatabaseTransaction(database)
+        self._database_transaction = transaction = DatabaseTransaction(database)
         super().__init__(database, transaction, database.clock)
-        self.users = DatabaseUsers(self, transaction)
-        self.items = DatabaseItems(self, transaction)
-        self.sessions = DatabaseSessions(self, transaction)
-        self.attempts = DatabaseAttempts(self, transaction)
-        self.idempotency_keys = DatabaseIdempotencyKeys(self, transaction)
+
+    @property
+    def users(self) -> DatabaseUsers:
+        return DatabaseUsers(self, self._database_transaction)
+
+    @property
+    def items(self) -> DatabaseItems:
+        return DatabaseItems(self, self._database_transaction)
+
+    @property
+    def sessions(self) -> DatabaseSessions:
+        return DatabaseSessions(self, self._database_transaction)
+
+    @property
+    def attempts(self) -> DatabaseAttempts:
+        return DatabaseAttempts(self, self._database_transaction)
+
+    @property
+    def idempotency_keys(self) -> DatabaseIdempotencyKeys:
+        return DatabaseIdempotencyKeys(self, self._database_transaction)

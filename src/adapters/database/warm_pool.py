@@ -1,9 +1,9 @@
 """A pool that keeps a connection at hand between two uses that follow each other closely."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
-import asyncpg
 from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
@@ -22,6 +22,7 @@ class WarmPool(AsyncAdaptedQueuePool):
     """
 
     longest_idle = float("inf")
+    is_closed: Callable[[Any], bool] = staticmethod(lambda _: False)  # of a driver's connection
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -39,9 +40,8 @@ class WarmPool(AsyncAdaptedQueuePool):
         return None
 
     def keep(self, pooled: PoolProxiedConnection) -> None:
-        """Instead of `close`. One that is inside a transaction is dropped."""
-        driver: Any = pooled.driver_connection
-        if self._is_disposed or (isinstance(driver, asyncpg.Connection) and _is_busy(driver)):
+        """Instead of `close`, of one that is outside a transaction."""
+        if self._is_disposed:
             pooled.close()
         else:
             pooled.info[IDLE_SINCE] = time.monotonic()
@@ -49,13 +49,12 @@ class WarmPool(AsyncAdaptedQueuePool):
 
     def _is_warm(self, pooled: PoolProxiedConnection) -> bool:
         record: Any = pooled._connection_record  # noqa: SLF001
-        driver: Any = pooled.driver_connection
-        return bool(
+        return (
             time.monotonic() - pooled.info[IDLE_SINCE] < self.longest_idle
             # As `_ConnectionRecord.get_connection` looks at it.
             and max(self._invalidate_time, record._soft_invalidate_time) <= record.starttime  # noqa: SLF001
             and (self._recycle < 0 or time.time() - record.starttime <= self._recycle)
-            and not (isinstance(driver, asyncpg.Connection) and driver.is_closed())
+            and not self.is_closed(driver_of(pooled))
         )
 
     def _do_get(self) -> ConnectionPoolEntry:
@@ -78,19 +77,19 @@ class WarmPool(AsyncAdaptedQueuePool):
 
 async def connection_of(engine: AsyncEngine) -> PoolProxiedConnection:
     """For `keep`. Raises what SQLAlchemy raises when it connects."""
-    pool = engine.pool
-    assert isinstance(pool, WarmPool)
+    pool: Any = engine.sync_engine.pool
     return pool.take() or await engine.raw_connection()
 
 
 def keep(engine: AsyncEngine, pooled: PoolProxiedConnection) -> None:
-    pool = engine.pool
-    assert isinstance(pool, WarmPool)
+    pool: Any = engine.sync_engine.pool
     pool.keep(pooled)
 
 
-def _is_busy(driver: asyncpg.Connection) -> bool:
-    return bool(driver.is_closed() or driver.is_in_transaction())
+def driver_of(pooled: PoolProxiedConnection) -> Any:
+    """Its `driver_connection`, which is four functions."""
+    adapter: Any = pooled.dbapi_connection
+    return adapter._connection  # noqa: SLF001
 
 
 def remember_idle(_: Any, entry: ConnectionPoolEntry) -> None:

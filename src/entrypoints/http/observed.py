@@ -100,6 +100,7 @@ class Observed:
             raise
         finally:
             self._observers.in_progress -= 1
+            scope.pop("steward.break_off", None)  # it knows the watch, whose `send` knows the scope: a circle
             watch.exchange.route = self._template_of(scope)
             self._observers.saw(watch.finished(scope))
 

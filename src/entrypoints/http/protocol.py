@@ -1,6 +1,7 @@
 """What uvicorn's protocol does otherwise than we need it."""
 
 import asyncio
+import weakref
 from collections.abc import Sized
 from contextvars import copy_context
 from functools import partial
@@ -108,8 +109,9 @@ class ProblemProtocol(TimedProtocol):
         self._refuse_in_turn()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        cycle.scope["steward.break_off"] = partial(_break_off, cycle)  # type: ignore[typeddict-unknown-key]
-        cycle.scope["steward.has_left"] = lambda: cycle.disconnected  # type: ignore[typeddict-unknown-key]
+        known = weakref.ref(cycle)  # or each request would be a circle, left to the garbage collector
+        cycle.scope["steward.break_off"] = partial(_break_off, known)  # type: ignore[typeddict-unknown-key]
+        cycle.scope["steward.has_left"] = partial(_has_left, known)  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -165,11 +167,18 @@ _HEAD_TOO_SLOW = ("request_timeout", "The request line and its headers took too 
 _HEAD_TOO_LARGE = ("head_too_large", f"The request line and its headers have at most {LONGEST_HEAD} bytes")
 
 
-def _break_off(cycle: RequestResponseCycle) -> None:
+def _break_off(known: weakref.ref[RequestResponseCycle]) -> None:
     """For an application that cannot go on in the middle of its answer, and has said why: uvicorn would close the
     connection, too, with a traceback or a line of its own."""
-    cycle.disconnected = True
-    cycle.transport.close()
+    cycle = known()
+    if cycle is not None:
+        cycle.disconnected = True
+        cycle.transport.close()
+
+
+def _has_left(known: weakref.ref[RequestResponseCycle]) -> bool:
+    cycle = known()
+    return cycle is not None and cycle.disconnected
 
 
 def _tells_of_body(header: tuple[bytes, bytes]) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from ..service_layer import deadline
@@ -12,25 +13,26 @@ Result = TypeVar("Result")
 async def run_to_completion(work: Coroutine[Any, Any, Result], *, abandon: Callable[[], None] = lambda: None) -> Result:
     """Await `work` in a task of its own until it is done; a cancellation that came meanwhile is raised then.
 
-    `asyncio.shield` alone returns at once when the waiting task is cancelled, and the clean-up would run beside a
-    COMMIT that is still under way. Level-triggered cancellation (anyio) is waited out too. If `work` fails, its own
+    `asyncio.shield` returns at once when the waiting task is cancelled, and the clean-up would run beside a COMMIT that
+    is still under way. Level-triggered cancellation (anyio) is waited out too. If `work` fails, its own
     error is raised rather than the cancellation: it tells more.
 
     Whoever has a deadline cannot wait for ever: at its last moment `abandon` is called, once, and makes the work fail.
     Not only if the cancellation comes here: one that came before is what most of the work is done for, to clean up.
     """
-    task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+    task = loop.create_task(work)
     cancelled: asyncio.CancelledError | None = None
     last_moment = deadline.last_moment()
-    alarm = None if last_moment is None else task.get_loop().call_at(last_moment, _unless_done, task, abandon)
+    alarm = None if last_moment is None else loop.call_at(last_moment, _unless_done, task, abandon)
     try:
         while not task.done():
+            ended: asyncio.Future[None] = loop.create_future()
+            task.add_done_callback(partial(_tell, ended))
             try:
-                await asyncio.shield(task)
+                await ended
             except asyncio.CancelledError as error:
                 cancelled = cancelled or error
-            except BaseException:  # noqa: S110 - it is the task's own, and raised below
-                pass
     finally:
         if alarm is not None:
             alarm.cancel()
@@ -38,6 +40,11 @@ async def run_to_completion(work: Coroutine[Any, Any, Result], *, abandon: Calla
     if cancelled is not None:
         raise cancelled
     return result
+
+
+def _tell(ended: asyncio.Future[None], _: asyncio.Task[Any]) -> None:
+    if not ended.done():
+        ended.set_result(None)
 
 
 def _unless_done(task: asyncio.Task[Any], abandon: Callable[[], None]) -> None:

@@ -27,6 +27,9 @@ def check_attributes(value: object) -> Attributes:
     tab and line breaks.
     """
     copy = _checked_object(value)
+    # Most are far smaller. What is one character of `repr` is at most four bytes of JSON.
+    if 4 * len(repr(copy)) <= MAX_BYTES:
+        return copy
     size = len(as_json(copy).encode())
     if size > MAX_BYTES:
         raise InvalidValue("attributes", "too_large", f"At most {MAX_BYTES} bytes of JSON, these are {size}")

@@ -6,10 +6,12 @@ A page begins after a position, never after so many rows (OFFSET): an index lead
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from operator import ge, gt, le, lt
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BinaryExpression,
     BindParameter,
     Boolean,
     ColumnElement,
@@ -59,24 +61,32 @@ class Pages:
         self, dialect: str, given: Mapping[str, Any], sort: Sort, after: Position | None, limit: int
     ) -> tuple[Executable, dict[str, Any]]:
         """A statement and its parameters; `given` are those of the filters, by their names."""
-        statement = self._page(dialect, frozenset(given), sort, after is not None)
-        parameters = {**given, "limit": limit}
-        if after is not None:
-            parameters |= {_bound_name(key): value for key, value in zip(sort.keys, after, strict=True)}
-        return statement, parameters
+        if after is None:
+            return self._page(dialect, frozenset(given), sort, None), {**given, "limit": limit}
+        met = self._met_by(after, given, sort)
+        needed = {name: value for name, value in given.items() if name not in met or not self._is_implied(name, sort)}
+        position = {_bound_name(key): value for key, value in zip(sort.keys, after, strict=True)}
+        return self._page(dialect, frozenset(needed), sort, met.intersection(needed)), {
+            **needed,
+            **position,
+            "limit": limit,
+        }
 
     def count(self, given: Mapping[str, Any]) -> tuple[Executable, Mapping[str, Any]]:
         return self._count(frozenset(given)), given
 
-    def _build_page(self, dialect: str, given: frozenset[str], sort: Sort, later: bool) -> Executable:
+    def _build_page(self, dialect: str, given: frozenset[str], sort: Sort, met: frozenset[str] | None) -> Executable:
+        """`met`, None for a first page, are those of the filters that hold for whatever equals the position in the
+        first field."""
         if dialect == "postgresql" and self._grouped_by in given and len(sort.keys) == 1:
-            return self._build_page_of_group(self._table.c[self._grouped_by], given, sort.keys[0], later)
+            return self._build_page_of_group(self._table.c[self._grouped_by], given, sort.keys[0], met is not None)
         rows = self._rows.where(*self._conditions(given))
         columns = [self._table.c[key.field] for key in sort.keys]
-        if not later:
+        if met is None:
             page: Select[Any] | CompoundSelect[Any] = rows
         elif dialect == "sqlite" and len(columns) == 2 and _is_one_way(sort.keys):
-            page = union_all(*(rows.where(*part) for part in _parts_after(columns, sort.keys)))
+            beyond, equal = _parts_after(columns, sort.keys)
+            page = union_all(rows.where(*beyond), self._rows.where(*self._conditions(given - met), *equal))
         else:
             page = rows.where(_stands_after(columns, sort.keys))
         order = [page.selected_columns[key.field] for key in sort.keys]
@@ -91,15 +101,34 @@ class Pages:
         and those may be far away; it does not see that `group` is the same in all rows of a range."""
         name, column = group.name, self._table.c[key.field]
         same: BindParameter[Any] = bindparam(name)
-        page = self._rows.where(*self._conditions(given - {name}), group >= same, group <= same)
+        least, most = group >= same, group <= same
         if later:
+            # In place of that one, not beside it: of two bounds PostgreSQL may begin at the farther one.
             left, right = tuple_(group, column), tuple_(same, _bound(column, key))
-            page = page.where(left < right if key.descending else left > right)
+            least, most = (least, left < right) if key.descending else (left > right, most)
+        page = self._rows.where(*self._conditions(given - {name}), least, most)
         order = (group.desc(), column.desc()) if key.descending else (group, column)
         return page.order_by(*order).limit(bindparam("limit"))
 
     def _build_count(self, given: frozenset[str]) -> Select[Any]:
         return select(func.count()).select_from(self._table).where(*self._conditions(given))
+
+    def _met_by(self, after: Position, given: Mapping[str, Any], sort: Sort) -> frozenset[str]:
+        """The filters that compare the first field of the sort, and hold for the position's value of it."""
+        bounds = ((name, self._bound_of(name, sort)) for name in given)
+        return frozenset(name for name, holds in bounds if holds is not None and holds(after[0], given[name]))
+
+    def _is_implied(self, name: str, sort: Sort) -> bool:
+        """Whether a filter that holds for one row holds for all behind it. Beside the position, such a bound is one too
+        many: of two, a database may begin at the farther one, and read all that came before in order to skip it."""
+        return self._bound_of(name, sort) in ((le, lt) if sort.keys[0].descending else (ge, gt))
+
+    def _bound_of(self, name: str, sort: Sort) -> Any:
+        """How a filter compares the first field of the sort; None if it does not."""
+        condition = self._filters[name]
+        if isinstance(condition, BinaryExpression) and condition.left is self._table.c[sort.keys[0].field]:
+            return condition.operator if condition.operator in (ge, gt, le, lt) else None
+        return None
 
     def _conditions(self, given: frozenset[str]) -> list[ColumnElement[bool]]:
         return [condition for name, condition in self._filters.items() if name in given]

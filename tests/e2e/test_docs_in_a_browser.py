@@ -81,10 +81,10 @@ def browser() -> str:
 
 
 @pytest.fixture
-def visit(browser: str, sqlite_url: str) -> Iterator[Visit]:
+def visit(browser: str, server_url: str) -> Iterator[Visit]:
     # As root, as in a container, Chromium starts only without its sandbox. It opens nothing but our own page.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with StewardServer(sqlite_url) as server, sync_playwright() as playwright:
+    with StewardServer(server_url) as server, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=options)
         page = chromium.new_page(viewport={"width": 1280, "height": 1600})
         page.set_default_timeout(PATIENCE)

@@ -1,6 +1,8 @@
 """How the databases read a page: from an index, in its order, beginning where the page begins."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -86,6 +88,72 @@ async def test_a_later_page_begins_at_its_first_row_however_many_are_equal(fille
             f"owner_id=? AND {field}{sign}?)",
             f"owner_id=? AND {field}=? AND id{sign}?)",
         ]
+
+
+LATEST, EARLIEST = datetime(2100, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)
+BEHIND = [
+    ("quantity", {"min_quantity": 0}),
+    ("-quantity", {"max_quantity": 2**31 - 1}),
+    ("created_at", {"created_after": EARLIEST}),
+    ("-created_at", {"created_before": LATEST}),
+]
+AHEAD = [
+    ("quantity", {"max_quantity": 2**31 - 1}),
+    ("-quantity", {"min_quantity": 0}),
+    ("created_at", {"created_before": LATEST}),
+    ("-created_at", {"created_after": EARLIEST}),
+]
+
+
+@pytest.mark.parametrize(("sort", "which"), [*BEHIND, *AHEAD])
+async def test_a_filter_on_what_a_list_is_sorted_by_lets_no_page_begin_earlier(
+    filled: Database, sort: str, which: dict[str, Any]
+) -> None:
+    """Of two bounds on one side a database may take the filter's, and read all pages before in order to skip them."""
+    order, where = Sort.of(sort, fields=ITEM_SORT_FIELDS), ItemFilter(UserId(7), **which)
+    after = await middle(filled, order)
+    plan = await plan_of(filled, lambda uow: uow.items.page(where, sort=order, after=after, limit=51))
+    field, sign = order.keys[0].field, "<" if order.keys[0].descending else ">"
+    is_ahead = (sort, which) in AHEAD
+    assert plan.sorts == []
+    if filled.dialect == "postgresql":
+        [scan] = plan.scans
+        assert f"ROW({field}, id) {sign} ROW(" in scan
+        assert scan.count(f"({field} ") == is_ahead
+    else:
+        both = f"{field}>? AND {field}<?" if is_ahead else f"{field}{sign}?"
+        assert [scan.partition("(")[2] for scan in plan.scans] == [
+            f"owner_id=? AND {both})",
+            f"owner_id=? AND {field}=? AND id{sign}?)",
+        ]
+
+
+@pytest.mark.parametrize("sort", ["id", "-id"])
+async def test_a_later_page_of_one_owner_by_id_begins_at_its_first_row(filled: Database, sort: str) -> None:
+    order = Sort.of(sort, fields=ITEM_SORT_FIELDS)
+    after = await middle(filled, order)
+    plan = await plan_of(filled, lambda uow: uow.items.page(OWNER, sort=order, after=after, limit=51))
+    [scan] = plan.scans
+    if filled.dialect == "postgresql":
+        sign, end = ("<", ">=") if sort == "-id" else (">", "<=")
+        assert f"ROW(owner_id, id) {sign} ROW(" in scan
+        assert scan.count("(owner_id ") == scan.count(f"(owner_id {end} ") == 1
+    else:
+        assert scan.partition("(")[2] == f"owner_id=? AND id{'<' if sort == '-id' else '>'}?)"
+
+
+@pytest.mark.parametrize("sort", ["quantity", "-quantity", "quantity,-name"])
+@pytest.mark.parametrize("start", [0, 400, 600, 2**31 - 1])
+async def test_a_position_outside_the_filters_is_no_way_around_them(filled: Database, sort: str, start: int) -> None:
+    order = Sort.of(sort, fields=ITEM_SORT_FIELDS)
+    after = (start, "", 0)[:: 2 if len(order.keys) == 2 else 1]
+    where = ItemFilter(UserId(7), min_quantity=300, max_quantity=500)
+    async with filled.unit_of_work().reading() as uow:
+        every = await uow.items.page(where, sort=order, limit=10_000)
+        found = await uow.items.page(where, sort=order, after=after, limit=10_000)
+    assert every
+    behind = [item for item in every if (item.quantity < start if sort == "-quantity" else item.quantity >= start)]
+    assert [item.id for item in found] == [item.id for item in behind]
 
 
 @pytest.mark.parametrize(("sort", "bound"), [("-quantity,name", "quantity"), ("name,-id", "name")])

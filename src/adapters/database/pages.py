@@ -125,7 +125,7 @@ class Pages:
 
     def _bound_of(self, name: str, sort: Sort) -> Any:
         """How a filter compares the first field of the sort; None if it does not."""
-        condition = self._filters[name]
+        condition = self._filters.get(name)
         if isinstance(condition, BinaryExpression) and condition.left is self._table.c[sort.keys[0].field]:
             return condition.operator if condition.operator in (ge, gt, le, lt) else None
         return None

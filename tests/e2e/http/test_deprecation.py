@@ -18,6 +18,7 @@ from steward.entrypoints.http.schemas import Health
 from steward.entrypoints.http.strict_route import StrictRoute
 
 from tests.support.http import serving
+from tests.support.steward_server import StewardServer
 from tests.support.unchecked import unchecked
 
 NEW_YEAR, LONG_AGO = date(2027, 1, 1), date(2020, 1, 1)
@@ -135,3 +136,23 @@ def test_a_sunset_comes_no_earlier_than_the_deprecation() -> None:
     with pytest.raises(ValueError, match="sunset"):
         deprecated(since=NEW_YEAR, sunset=NEW_YEAR - timedelta(1))
     deprecated(since=NEW_YEAR, sunset=NEW_YEAR)
+
+
+class DeprecatingServer(StewardServer):
+    module = ("tests.e2e.http.deprecating_server",)
+
+
+def test_a_server_process_says_so_in_each_answer_of_the_route_and_in_no_other(server_url: str) -> None:
+    with DeprecatingServer(server_url) as server:
+        server.sign_in()
+        told = {}
+        for path, headers in (
+            ("/old/items/7", {}),
+            ("/old/items/7?nonsense=1", {}),
+            ("/old/items/7", {"Authorization": "Bearer nobody"}),
+            ("/items?limit=1", {}),
+        ):
+            answer = server.client.get(path, headers=headers)
+            told[answer.status_code] = [answer.headers.get(name) for name in ("Deprecation", "Sunset", "Link")]
+    old = ["@1798761600", "Thu, 01 Jul 2027 00:00:00 GMT", '</items/7>; rel="successor-version"']
+    assert told == {204: old, 422: old, 401: old, 200: [None] * 3}

@@ -139,6 +139,29 @@ def test_changes_of_different_members_are_merged_whoever_comes_first(two: Pair) 
     assert left["version"] == 1 + 5 * CLIENTS
 
 
+def test_who_loses_a_race_inside_the_server_does_not_hear_of_it(two: Pair) -> None:
+    """Two who change one item at the same moment, each through another process, without a version and without coming
+    back: the one who was late is read again and merged again there."""
+    turns = 20
+    path = f"/items/{new_item(two[0])['id']}"
+    together = threading.Barrier(2, timeout=60)
+
+    def patch(server: StewardServer) -> list[str]:
+        told = []
+        with httpx2.Client(base_url=server.url, headers=server.client.headers, timeout=60) as client:
+            for turn in range(turns):
+                together.wait()
+                told.append(client.patch(path, json={"attributes": {server.url: turn}}).json().get("code", "done"))
+        return told
+
+    with ThreadPoolExecutor(2) as pool:
+        told = [*pool.map(patch, two)]
+    assert told == [["done"] * turns] * 2
+    left = two[0].client.get(path).json()
+    assert left["attributes"] == {server.url: turns - 1 for server in two}
+    assert left["version"] == 1 + 2 * turns
+
+
 def test_imports_and_sign_ups_under_a_key_happen_once(two: Pair) -> None:
     lines = b"".join(b'{"name": "imported once", "quantity": %d}\n' % number for number in range(300))
     digest = base64.b64encode(hashlib.sha256(lines).digest()).decode()

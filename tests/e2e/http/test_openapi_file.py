@@ -1,6 +1,7 @@
 """`openapi.json` is what the code says, and keeps what the last release promised."""
 
 import json
+from copy import deepcopy
 
 from tests.support.breaking_changes import breaking_changes
 from tests.support.openapi_file import (
@@ -30,6 +31,23 @@ def test_nothing_breaks_what_the_last_release_promised() -> None:
         if not may_break(released, version_of_the_code()):
             changes = breaking_changes(promised, document_of_the_code())
             assert not changes, f"these break clients of {released}: see docs/releasing.md\n" + "\n".join(changes)
+
+
+def test_of_our_own_document_the_comparison_sees_what_goes_and_what_is_demanded() -> None:
+    """As it will when there is a release: on a document as large as ours, and as circular."""
+    document = document_of_the_code()
+    assert breaking_changes(document, document) == []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            at = f"{method.upper()} {path}"
+            lesser = deepcopy(document)
+            del lesser["paths"][path][method]
+            assert breaking_changes(document, lesser) == [f"{at}: is gone"]
+            assert breaking_changes(lesser, document) == []
+            stricter = deepcopy(document)
+            new = {"name": "reason", "in": "query", "required": True, "schema": {"type": "string"}}
+            stricter["paths"][path][method]["parameters"] = [*operation["parameters"], new]
+            assert breaking_changes(document, stricter) == [f"{at}: query parameter reason: is new and required"]
 
 
 def test_only_a_version_that_says_so_may_break() -> None:

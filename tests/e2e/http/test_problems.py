@@ -131,7 +131,7 @@ ELSEWHERE = {
     ("run_batch", "precondition_required"): "likewise",
     ("change_password", "user_not_found"): "somebody deletes the user between two statements",
     ("get_readiness", "shutting_down"): "a server process that is ending: test_a_server_process.py",
-    ("import_items", "request_timeout"): "a client that stands still: test_imports.py",
+    ("import_items", "request_timeout"): "a client that stands still: test_import_spooling.py",
     ("export_items", "bad_request"): "by HTTP/1.0: test_exports.py",
     ("get_liveness", "internal_error"): "there is nothing in it that could fail",
     ("explain_problem", "internal_error"): "likewise",

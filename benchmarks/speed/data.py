@@ -70,9 +70,10 @@ class BenchDatabase:
         if self.process is not None:
             await execute(self.url, "VACUUM FULL items", "ANALYZE", "CHECKPOINT")
 
-    def versions(self, number: int, random: Random) -> dict[int, int]:
-        """The versions of `number` items, any."""
-        return asyncio.run(self._versions(random.sample(range(1, self.items + 1), min(number, self.items))))
+    def versions(self, number: int, random: Random, *, part: int = 0, parts: int = 1) -> dict[int, int]:
+        """The versions of at most `number` items, any of that part of all."""
+        ids = range(1 + part, self.items + 1, parts)
+        return asyncio.run(self._versions(random.sample(ids, min(number, len(ids)))))
 
     async def _versions(self, ids: list[int]) -> dict[int, int]:
         if self.process is None:

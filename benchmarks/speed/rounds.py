@@ -8,7 +8,7 @@ from random import Random
 from .data import BenchDatabase
 from .load import Load, send
 from .machine import cpu_seconds
-from .servers import Running
+from .servers import NAMES, Running
 from .work import Work
 
 _MOST_PATCHES = 15_000  # a second: more than any of the servers does
@@ -73,7 +73,9 @@ def measure(
     """Raises `WrongAnswers`, unless the server may refuse; what the tutorial cannot write on SQLite is counted as well,
     and no more."""
     number = _MOST_PATCHES * seconds if operation == "patch" else _OTHERS
-    versions = database.versions(number, _random) if operation == "patch" else {}
+    # Each server has items of its own: what one has left unfinished may end when another is asked.
+    part = {"part": NAMES.index(running.name), "parts": len(NAMES)}
+    versions = database.versions(number, _random, **part) if operation == "patch" else {}
     work = Work(database.items, running.owner, versions).requests(operation, number, _random)
     before = _cpu(running, database)
     load = send(running.url, work, token=running.token, connections=connections, seconds=seconds, mean_delay=mean_delay)

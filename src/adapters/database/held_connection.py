@@ -12,7 +12,7 @@ from .direct_statements import Rows, tell
 from .direct_transactions import Direct
 from .failed_statements import refuse_after_failure
 from .lost_connections import abort, cut
-from .warm_pool import connection_of, keep
+from .warm_pool import WarmPool, connection_of, keep
 
 if TYPE_CHECKING:
     from .database import Database
@@ -55,7 +55,7 @@ class HeldConnection:
                 self._pooled = pooled
         finally:
             if self._pooled is None:
-                pooled.close()
+                keep(direct.begun, pooled)  # where SQLAlchemy finds it, who begins then
         return self._pooled is not None
 
     def _connect_and_begin(self, engine: Engine) -> None:
@@ -122,11 +122,13 @@ class HeldConnection:
         if pooled is None:
             return self._connection is None
         direct = self._direct()
-        if direct.transactions.is_begun(pooled):
+        assert direct.begun is not None
+        pool = direct.begun.sync_engine.pool
+        assert isinstance(pool, WarmPool)
+        if pool.is_disposed or direct.transactions.is_begun(pooled):
             return False
         self._pooled = None
-        assert direct.begun is not None
-        keep(direct.begun, pooled)
+        pool.keep(pooled)
         return True
 
     def abort(self) -> None:

@@ -27,21 +27,20 @@ class WarmPool(AsyncAdaptedQueuePool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._kept: list[PoolProxiedConnection] = []
-        self._is_disposed = False
+        self.is_disposed = False
 
     def take(self) -> PoolProxiedConnection | None:
-        """One that can be used at once, outside a transaction; None if there is none."""
-        while self._kept:
-            pooled = self._kept.pop()
-            if self._is_warm(pooled):
-                del pooled.info[IDLE_SINCE]
-                return pooled
-            pooled.close()
-        return None
+        """One that can be used at once, outside a transaction; None if there is none, or if the last one is no longer
+        warm: who hands it back may have to wait, which the ordinary way can."""
+        if not self._kept or not self._is_warm(self._kept[-1]):
+            return None
+        pooled = self._kept.pop()
+        del pooled.info[IDLE_SINCE]
+        return pooled
 
     def keep(self, pooled: PoolProxiedConnection) -> None:
         """Instead of `close`, of one that is outside a transaction."""
-        if self._is_disposed:
+        if self.is_disposed:
             pooled.close()
         else:
             pooled.info[IDLE_SINCE] = time.monotonic()
@@ -58,9 +57,21 @@ class WarmPool(AsyncAdaptedQueuePool):
         )
 
     def _do_get(self) -> ConnectionPoolEntry:
+        for pooled in [pooled for pooled in self._kept if not self._is_warm(pooled)]:
+            self._hand_back(pooled)
         if self._kept and not super().checkedin() and self._overflow >= self._max_overflow:
-            self._kept.pop(0).close()
+            self._hand_back(self._kept[0])
         return super()._do_get()
+
+    def _hand_back(self, pooled: PoolProxiedConnection) -> None:
+        self._kept.remove(pooled)
+        pooled.close()
+
+    def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
+        if self.is_disposed:  # nobody would come for it any more
+            record.invalidate()
+        else:
+            super()._do_return_conn(record)
 
     def checkedin(self) -> int:
         return super().checkedin() + len(self._kept)
@@ -69,10 +80,14 @@ class WarmPool(AsyncAdaptedQueuePool):
         return super().checkedout() - len(self._kept)
 
     def dispose(self) -> None:
-        self._is_disposed = True
+        self.is_disposed = True
         while self._kept:
-            self._kept.pop().close()
+            self._hand_back(self._kept[-1])
         super().dispose()
+
+
+# Its log stays SQLAlchemy's, which names it after the class.
+WarmPool.__module__ = AsyncAdaptedQueuePool.__module__
 
 
 async def connection_of(engine: AsyncEngine) -> PoolProxiedConnection:

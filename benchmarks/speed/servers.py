@@ -39,9 +39,10 @@ class Running:
 
 
 @contextmanager
-def serving(name: str, database_url: str, *options: str, pool_size: int) -> Iterator[Running]:
-    """`options` are more of those of the command."""
-    ours = environment(database_url=database_url, pool_size=pool_size, access_token_ttl=24 * 3600, secret_key="s" * 32)
+def serving(name: str, database_url: str, *options: str, pool_size: int, **settings: object) -> Iterator[Running]:
+    """`options` are more of those of the command, `settings` more of Steward's."""
+    settings |= {"pool_size": pool_size, "access_token_ttl": 24 * 3600, "secret_key": "s" * 32}
+    ours = environment(database_url=database_url, **settings)
     begun = time.perf_counter()
     server = Server(
         [*_COMMANDS[name], *options],

@@ -9,7 +9,6 @@ that the answer comes within it.
 import asyncio
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import TracebackType
 
 from ..domain.errors import DeadlineExceeded
@@ -19,16 +18,45 @@ RESERVE = 0.05  # of that time, where it is short
 STATEMENT = 5.0  # seconds, what a further attempt has to have before it
 
 
-@dataclass(slots=True, eq=False)
 class _Deadline:
-    """Times of the event loop. `around` is the one that it stands in."""
+    """Times of the event loop. `around` is the one that it stands in.
 
-    ends_at: float
-    last_moment: float
-    statement: float
-    timeout: asyncio.Timeout
-    around: "_Deadline | None"
-    is_over: bool = False
+    `asyncio.timeout` would do, but its end can only be moved by a new timer, twice around each COMMIT.
+    """
+
+    __slots__ = ("_alarm", "_cancelling", "_loop", "_task", "around", "ends_at", "has_struck", "is_committing",
+                 "is_over", "last_moment", "statement")  # fmt: skip
+
+    def __init__(self, ends_at: float, reserve: float, statement: float, around: "_Deadline | None") -> None:
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None, "a deadline cancels the task that runs inside it"
+        self._task = task
+        self._cancelling = task.cancelling()
+        self.ends_at = ends_at
+        self.last_moment = ends_at + reserve
+        self.statement = statement
+        self.around = around
+        self.is_committing = self.is_over = self.has_struck = False
+        self._alarm = self._loop.call_at(ends_at, self._strike)
+
+    def _strike(self) -> None:
+        if self.is_committing and self._alarm.when() < self.last_moment:
+            self.give_until_last_moment()
+        else:
+            self.has_struck = True
+            self._task.cancel()
+
+    def give_until_last_moment(self) -> None:
+        self._alarm.cancel()
+        self._alarm = self._loop.call_at(self.last_moment, self._strike)
+
+    def end(self) -> bool:
+        """Whether it was this one that has cancelled what was inside, and nobody else has."""
+        self.is_over = True
+        self._alarm.cancel()
+        # As in `asyncio.Timeout`: the task is not cancelled any more, unless somebody else wants it, too.
+        return self.has_struck and self._task.uncancel() <= self._cancelling
 
 
 _current: ContextVar[_Deadline | None] = ContextVar("steward_deadline", default=None)
@@ -52,13 +80,9 @@ class within(AbstractAsyncContextManager[None]):  # noqa: N801 - as `asyncio.tim
         reserve = min(LONGEST_RESERVE, seconds * RESERVE)
         ends_at = _now() + seconds - 2 * reserve
         around = _in_force()
-        if around is not None and around.ends_at <= ends_at:
-            return
-        timeout = asyncio.timeout_at(ends_at)
-        await timeout.__aenter__()
-        statement = min(self._statement, seconds / 2)
-        self._deadline = _Deadline(ends_at, ends_at + reserve, statement, timeout, around)
-        _current.set(self._deadline)
+        if around is None or around.ends_at > ends_at:
+            self._deadline = _Deadline(ends_at, reserve, min(self._statement, seconds / 2), around)
+            _current.set(self._deadline)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -66,13 +90,9 @@ class within(AbstractAsyncContextManager[None]):  # noqa: N801 - as `asyncio.tim
         deadline = self._deadline
         if deadline is None:
             return
-        deadline.is_over = True
         _current.set(deadline.around)  # not by a token: a generator may be closed in another context
-        try:
-            await deadline.timeout.__aexit__(kind, error, trace)
-        except TimeoutError as late:
-            error = late
-        if isinstance(error, TimeoutError) and deadline.timeout.expired():
+        was_late = deadline.end()
+        if (was_late and kind is asyncio.CancelledError) or (deadline.has_struck and isinstance(error, TimeoutError)):
             raise DeadlineExceeded("It took longer than it may, and was rolled back") from None
 
 
@@ -98,20 +118,17 @@ class committing(AbstractContextManager[None]):  # noqa: N801 - as `within`
 
     def __enter__(self) -> None:
         deadline = _in_force()
-        if deadline is not None and not deadline.timeout.expired():
+        if deadline is not None and not deadline.has_struck:
             self._deadline = deadline
-            deadline.timeout.reschedule(deadline.last_moment)
+            deadline.is_committing = True
 
     def __exit__(self, *_: object) -> None:
         deadline = self._deadline
-        # Later than that it stays: to be cancelled now would be to be told that nothing was stored.
-        if (
-            deadline is not None
-            and not deadline.is_over
-            and not deadline.timeout.expired()
-            and _now() < deadline.ends_at
-        ):
-            deadline.timeout.reschedule(deadline.ends_at)
+        if deadline is not None:
+            deadline.is_committing = False
+            # Later than that the second holds on: to be cancelled now would be to be told that nothing was stored.
+            if not deadline.is_over and deadline.ends_at <= _now() < deadline.last_moment:
+                deadline.give_until_last_moment()
 
 
 def _in_force() -> _Deadline | None:

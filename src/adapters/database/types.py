@@ -16,11 +16,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("A datetime without a zone says nothing about when: give it one")
-        return value.astimezone(UTC)
+        return _in_utc(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+        # asyncpg takes them as they are; `TypeDecorator` would call two functions for each.
+        return _in_utc if dialect.name == "postgresql" else super().bind_processor(dialect)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
         # A list has hundreds of them.
@@ -34,6 +34,14 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None or value.tzinfo is UTC:
             return value
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    if value is None or value.tzinfo is UTC:
+        return value
+    if value.tzinfo is None:
+        raise ValueError("A datetime without a zone says nothing about when: give it one")
+    return value.astimezone(UTC)
 
 
 def _from_text(value: str | None) -> datetime | None:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from ...domain.items import Item, Transfer
 from ...domain.users import User
-from ..entity_json import item_json, json_bytes, json_time, user_json
+from ..entity_json import item_json, json_bytes, user_json
 
 _CONTENT_TYPE = (b"content-type", b"application/json")
 
@@ -35,11 +35,11 @@ def created_user(user: User) -> JsonAnswer:
 
 
 def item_answer(item: Item) -> JsonAnswer:
-    return JsonAnswer(item_json(item, json_time), headers=_validator(item))
+    return JsonAnswer(item_json(item), headers=_validator(item))
 
 
 def created_item(item: Item) -> JsonAnswer:
-    return JsonAnswer(item_json(item, json_time), 201, {"Location": f"/items/{item.id}", **_validator(item)})
+    return JsonAnswer(item_json(item), 201, {"Location": f"/items/{item.id}", **_validator(item)})
 
 
 def _validator(entity: User | Item) -> dict[str, str]:
@@ -48,5 +48,5 @@ def _validator(entity: User | Item) -> dict[str, str]:
 
 
 def transfer_answer(transfer: Transfer) -> JsonAnswer:
-    given = None if transfer.item is None else item_json(transfer.item, json_time)
-    return JsonAnswer({"item": given, "received": item_json(transfer.received, json_time)})
+    given = None if transfer.item is None else item_json(transfer.item)
+    return JsonAnswer({"item": given, "received": item_json(transfer.received)})

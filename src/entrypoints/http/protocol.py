@@ -112,6 +112,7 @@ class ProblemProtocol(TimedProtocol):
         known = weakref.ref(cycle)  # or each request would be a circle, left to the garbage collector
         cycle.scope["steward.break_off"] = partial(_break_off, known)  # type: ignore[typeddict-unknown-key]
         cycle.scope["steward.has_left"] = partial(_has_left, known)  # type: ignore[typeddict-unknown-key]
+        cycle.scope["steward.body_has_come"] = partial(_body_has_come, known)  # type: ignore[typeddict-unknown-key]
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -179,6 +180,12 @@ def _break_off(known: weakref.ref[RequestResponseCycle]) -> None:
 def _has_left(known: weakref.ref[RequestResponseCycle]) -> bool:
     cycle = known()
     return cycle is not None and cycle.disconnected
+
+
+def _body_has_come(known: weakref.ref[RequestResponseCycle]) -> bool:
+    """Whether all of it has been read off the connection, or will not be: nobody has to wait for it."""
+    cycle = known()
+    return cycle is not None and not cycle.more_body
 
 
 def _tells_of_body(header: tuple[bytes, bytes]) -> bool:

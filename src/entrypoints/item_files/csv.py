@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from ...domain.errors import RowFault
 from ...domain.items import Item
-from ..entity_json import item_json, json_text
+from ..entity_json import item_json, json_text, time_text
 from ..strict_json import MalformedJson, parse
 from .rows import IGNORED, KNOWN, Row
 
@@ -39,7 +39,8 @@ _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,18}")
 
 def write(item: Item) -> bytes:
     members = item_json(item)
-    members["attributes"] = json_text(members["attributes"])
+    members["attributes"] = json_text(item.attributes)
+    members["created_at"], members["updated_at"] = time_text(item.created_at), time_text(item.updated_at)
     return (",".join(_cell(members[name]) for name in COLUMNS) + "\r\n").encode()
 
 

@@ -10,7 +10,7 @@ from ....domain.items import ItemId
 from ....service_layer import items
 from ....service_layer.limited_recipients import limited_recipients
 from ....service_layer.retry import run
-from ...entity_json import json_time, owned_item_json
+from ...entity_json import owned_item_json
 from ..answers import JsonAnswer, created_item, item_answer, transfer_answer
 from ..authentication import CurrentActor
 from ..conditions import expected_version, unless_unchanged
@@ -53,7 +53,7 @@ async def get(
 ) -> Response:
     if expand == "owner":
         owned = await run(uow, items.get_item_with_owner, actor, item_id=ItemId(item_id))
-        return unless_unchanged(request, JsonAnswer(owned_item_json(owned, json_time)))
+        return unless_unchanged(request, JsonAnswer(owned_item_json(owned)))
     return unless_unchanged(request, item_answer(await run(uow, items.get_item, actor, item_id=ItemId(item_id))))
 
 

@@ -11,7 +11,7 @@ from ....domain.users import UserId
 from ....service_layer import lists, users
 from ....service_layer.retry import run
 from ....service_layer.unit_of_work import UnitOfWork
-from ...entity_json import item_json, json_time, owned_item_json, user_json
+from ...entity_json import item_json, owned_item_json, user_json
 from ..authentication import CurrentActor
 from ..dependencies import CurrentUnitOfWork
 from ..documentation import answers, problems
@@ -97,6 +97,6 @@ async def _items(uow: UnitOfWork, actor: Actor, expand: str | None, **arguments:
     """A page, and how it looks on the wire. One statement, with owners or without."""
     if expand == "owner":
         owned = await run(uow, lists.list_items_with_owner, actor, **arguments)
-        return owned, [owned_item_json(each, json_time) for each in owned]
+        return owned, [owned_item_json(each) for each in owned]
     page = await run(uow, lists.list_items, actor, **arguments)
-    return page, [item_json(item, json_time) for item in page]
+    return page, [item_json(item) for item in page]

@@ -68,10 +68,8 @@ def measure(
     seconds: int,
     connections: int,
     mean_delay: float = 0,
-    may_refuse: bool = False,
 ) -> Round:
-    """Raises `WrongAnswers`, unless the server may refuse; what the tutorial cannot write on SQLite is counted as well,
-    and no more."""
+    """Raises `WrongAnswers`; but what the tutorial cannot write on SQLite is counted and no more."""
     number = _MOST_PATCHES * seconds if operation == "patch" else _OTHERS
     # Each server has items of its own: what one has left unfinished may end when another is asked.
     part = {"part": NAMES.index(running.name), "parts": len(NAMES)}
@@ -80,7 +78,7 @@ def measure(
     before = _cpu(running, database)
     load = send(running.url, work, token=running.token, connections=connections, seconds=seconds, mean_delay=mean_delay)
     after = _settled(running, database)
-    may_refuse |= (running.name, database.name) == ("tutorial", "sqlite")
+    may_refuse = (running.name, database.name) == ("tutorial", "sqlite")
     if load.broken or (load.wrong and not may_refuse):
         raise WrongAnswers(f"{running.name}, {operation}: {load.wrong} wrong answers, {load.broken} broken connections")
     # When wrk stops each connection has a request under way, which the server serves to its end all the same.

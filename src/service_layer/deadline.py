@@ -24,9 +24,6 @@ class _Deadline:
     `asyncio.timeout` would do, but its end can only be moved by a new timer, twice around each COMMIT.
     """
 
-    __slots__ = ("_alarm", "_cancelling", "_loop", "_task", "around", "ends_at", "has_struck", "is_committing",
-                 "is_over", "last_moment", "statement")  # fmt: skip
-
     def __init__(self, ends_at: float, reserve: float, statement: float, around: "_Deadline | None") -> None:
         self._loop = asyncio.get_running_loop()
         task = asyncio.current_task()
@@ -38,16 +35,18 @@ class _Deadline:
         self.statement = statement
         self.around = around
         self.is_committing = self.is_over = self.has_struck = False
+        self._is_last = False
         self._alarm = self._loop.call_at(ends_at, self._strike)
 
     def _strike(self) -> None:
-        if self.is_committing and self._alarm.when() < self.last_moment:
+        if self.is_committing and not self._is_last:
             self.give_until_last_moment()
         else:
             self.has_struck = True
             self._task.cancel()
 
     def give_until_last_moment(self) -> None:
+        self._is_last = True
         self._alarm.cancel()
         self._alarm = self._loop.call_at(self.last_moment, self._strike)
 

@@ -1,7 +1,7 @@
 """`make bench-scale`: what a request costs Steward with few and many items, and with few and many connections.
 
-Each has a server and a database of its own, and they take turns, as in `make bench`: ratios are of rounds that stand side
-by side. STEWARD_BENCH_DATABASES and _SECONDS narrow it.
+Each has a server and a database of its own, and they take turns, as in `make bench`, so that ratios are of rounds that
+stand side by side. STEWARD_BENCH_DATABASES and _SECONDS narrow it.
 """
 
 import sys

@@ -28,11 +28,13 @@ async def run_to_completion(work: Coroutine[Any, Any, Result], *, abandon: Calla
     try:
         while not task.done():
             ended: asyncio.Future[None] = loop.create_future()
-            task.add_done_callback(partial(_tell, ended))
+            tell = partial(_tell, ended)
+            task.add_done_callback(tell)
             try:
                 await ended
             except asyncio.CancelledError as error:
                 cancelled = cancelled or error
+                task.remove_done_callback(tell)  # level-triggered, it comes again in each step of the event loop
     finally:
         if alarm is not None:
             alarm.cancel()

@@ -14,8 +14,8 @@ class HeldTime(AbstractContextManager[None]):
         self.time: datetime | None = None
 
     def __enter__(self) -> None:
-        self._depth += 1
         self.time = self.time or self._clock()
+        self._depth += 1
 
     def __exit__(self, *_: object) -> None:
         self._depth -= 1

@@ -170,6 +170,10 @@ class BlockUnitOfWork:
                     await self._rejoin(block, error)
                 elif await self._end(block):
                     intruded = None  # what was still going on was the commit itself
+        except asyncio.CancelledError:
+            if isinstance(error, OutcomeUnknown):  # a cancellation would say that nothing was stored
+                raise error  # noqa: B904 - its cause is why nobody knows
+            raise
         finally:
             self._blocks.leave(block)
         if intruded is not None and error is None:

@@ -34,12 +34,13 @@ class _Deadline:
         self.last_moment = ends_at + reserve
         self.statement = statement
         self.around = around
-        self.is_committing = self.is_over = self.has_struck = False
+        self.commits = 0  # under way
+        self.is_over = self.has_struck = False
         self._is_last = False
         self._alarm = self._loop.call_at(ends_at, self._strike)
 
     def _strike(self) -> None:
-        if self.is_committing and not self._is_last:
+        if self.commits and not self._is_last:
             self.give_until_last_moment()
         else:
             self.has_struck = True
@@ -119,14 +120,16 @@ class committing(AbstractContextManager[None]):  # noqa: N801 - as `within`
         deadline = _in_force()
         if deadline is not None and not deadline.has_struck:
             self._deadline = deadline
-            deadline.is_committing = True
+            deadline.commits += 1
 
     def __exit__(self, *_: object) -> None:
         deadline = self._deadline
         if deadline is not None:
-            deadline.is_committing = False
+            deadline.commits -= 1
             # Later than that the second holds on: to be cancelled now would be to be told that nothing was stored.
-            if not deadline.is_over and deadline.ends_at <= _now() < deadline.last_moment:
+            # It strikes once: uvloop's timers may be early, by half a millisecond.
+            is_at_its_end = deadline.is_over or deadline.has_struck
+            if not is_at_its_end and deadline.ends_at <= _now() < deadline.last_moment:
                 deadline.give_until_last_moment()
 
 

@@ -3,20 +3,19 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import PoolProxiedConnection
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
-from steward.adapters.database.warm_pool import WarmPool
 from steward.domain.actors import Actor
 from steward.domain.errors import DatabaseUnavailable
 from steward.service_layer import items, lists
 from steward.testing import given_item, given_user
 
+from tests.support.checkouts import checkouts
 from tests.support.filling import fill_items, fill_users
 
 
@@ -27,39 +26,29 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
         yield database
 
 
-def taken_by_threads(database: Database) -> list[object]:
-    """Grows with each statement of a reading block that goes to a thread."""
-    taken: list[object] = []
-    reader = database.engines.pools[1].pool
-    assert isinstance(reader, WarmPool)
-    take = reader.take
-
-    def taken_once_more() -> PoolProxiedConnection | None:
-        taken.append(None)
-        return take()
-
-    reader.take = taken_once_more  # type: ignore[method-assign]
-    return taken
+def taken_by_threads(database: Database) -> AbstractContextManager[list[None]]:
+    """Grows with each reading block that a thread has to help."""
+    return checkouts(database.engines.pools[1])
 
 
 async def test_a_small_read_needs_no_thread_and_sees_what_is_committed(database: Database) -> None:
     box = await given_item(database, owner=await given_user(database), quantity=1)
-    taken = taken_by_threads(database)
-    for quantity in (2, 3):
-        await items.update_item(database.unit_of_work(), Actor.system(), item_id=box.id, quantity=quantity)
-        found = await items.get_item(database.unit_of_work(), Actor.system(), item_id=box.id)
-        assert found.quantity == quantity
+    with taken_by_threads(database) as taken:
+        for quantity in (2, 3):
+            await items.update_item(database.unit_of_work(), Actor.system(), item_id=box.id, quantity=quantity)
+            found = await items.get_item(database.unit_of_work(), Actor.system(), item_id=box.id)
+            assert found.quantity == quantity
     assert taken == []
 
 
 async def test_a_read_that_takes_its_time_is_left_to_a_thread_and_so_is_the_next(database: Database) -> None:
     await fill_users(database, 10)
     await fill_items(database, 20_000, owners=10)
-    taken = taken_by_threads(database)
-    for times in (1, 2):
-        page = await lists.list_items(database.unit_of_work(), Actor.system(), q="nowhere to be found")
-        assert list(page) == []
-        assert len(taken) == times
+    with taken_by_threads(database) as taken:
+        for times in (1, 2):
+            page = await lists.list_items(database.unit_of_work(), Actor.system(), q="nowhere to be found")
+            assert list(page) == []
+            assert len(taken) == times
     assert len(database.engines.inline._limited._slow) == 1  # type: ignore[union-attr]
 
 
@@ -75,9 +64,9 @@ async def test_what_is_locked_or_fails_is_left_to_a_thread(
     assert database.engines.inline is not None
     monkeypatch.setattr(database.engines.inline, "_connect", fail)
     database.engines.inline.close()
-    taken = taken_by_threads(database)
-    assert (await items.get_item(database.unit_of_work(), Actor.system(), item_id=box.id)).quantity == 1
-    assert len(taken) == 1
+    with taken_by_threads(database) as taken:
+        assert (await items.get_item(database.unit_of_work(), Actor.system(), item_id=box.id)).quantity == 1
+        assert len(taken) == 1
 
 
 async def test_a_file_that_was_moved_is_not_read(database: Database, tmp_path: Path) -> None:

@@ -4,17 +4,27 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from sqlalchemy import event, text
 from steward.adapters.database.database import Database
 from steward.adapters.database.engines import PoolSettings
-from steward.adapters.database.warm_pool import WarmPool
+from steward.adapters.database.warm_pool import WarmPool, driver_of
 from steward.adapters.transaction import Mode
+from steward.domain.actors import Actor
+from steward.domain.errors import DeadlineExceeded
 from steward.domain.items import NewItem
 from steward.domain.users import UserId
+from steward.service_layer import users
 from steward.testing import given_user
+
+# So many that to delete them takes far longer than a statement may.
+KEYS = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 150000)
+INSERT INTO idempotency_keys (key, fingerprint, user_id, expires_at) SELECT randomblob(32), randomblob(32), :user,
+'2030-01-01 00:00:00.000000' FROM numbers"""
 
 
 @pytest_asyncio.fixture
@@ -117,14 +127,59 @@ async def test_a_writer_that_has_to_wait_for_another_process_keeps_its_connectio
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
+async def test_whoever_waits_the_ordinary_way_has_the_connection_when_a_unit_ends(single: Database) -> None:
+    await write(single)
+    async with single.unit_of_work() as uow:
+        await uow.users.is_empty()
+        waiting = asyncio.create_task(ask_the_engine(single))
+        await asyncio.sleep(0.05)
+        await uow.commit()
+    assert await waiting == 1
+
+
+async def ask_the_engine(database: Database) -> int:
+    async with database.engines.pools[0].connect() as connection:
+        return int((await connection.execute(text("SELECT count(*) FROM items"))).scalar_one())
+
+
+@pytest.mark.parametrize("committed", [True, False])
 async def test_a_block_that_is_open_when_the_database_is_closed_leaves_no_connection(
-    server_url: str, caplog: pytest.LogCaptureFixture
+    server_url: str, committed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database(server_url)
     await given_user(database)
     async with database.unit_of_work() as uow:
         await uow.users.is_empty()
+        held = driver_of(uow._transaction._held._pooled)  # type: ignore[attr-defined]
         await database.aclose()
-    async with Database(server_url) as again:
-        await write(again)
+        if committed:
+            await uow.commit()
+    await asyncio.sleep(0)
+    assert has_ended(held)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_a_reading_block_that_is_open_when_the_database_is_closed_leaves_none(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    async with database.unit_of_work().reading() as uow:
+        await uow.users.is_empty()
+        held = driver_of(uow._transaction._direct._connection)  # type: ignore[attr-defined]
+        await database.aclose()
+    await asyncio.sleep(0)
+    assert has_ended(held)
+
+
+def has_ended(driver: Any) -> bool:
+    if isinstance(driver, asyncpg.Connection):
+        return driver.is_closed() or getattr(driver, "_is_closing_apart", False)
+    return driver._connection is None or driver._stopped is not None
+
+
+async def test_what_takes_others_with_it_is_deleted_by_a_thread_and_can_be_late(sqlite_url: str) -> None:
+    async with Database(sqlite_url, pool=PoolSettings(statement=60)) as database:
+        user = await given_user(database)
+        async with database.session() as session:
+            await session.execute(text(KEYS), {"user": user.id})
+    async with Database(sqlite_url, pool=PoolSettings(statement=0.05)) as database:
+        with pytest.raises(DeadlineExceeded):
+            await users.delete_user(database.unit_of_work(), Actor.system(), user_id=user.id)

@@ -27,7 +27,6 @@ class DirectReads:
         self._statements = statements
         self._inline = inline
         self._connection: PoolProxiedConnection | None = None
-        self._taken_from: AsyncEngine | None = None
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
         """Raises what the driver raises, and what SQLAlchemy raises when it connects."""
@@ -38,8 +37,7 @@ class DirectReads:
             if rows is not None:
                 return Rows(direct.rows(rows))
         if self._connection is None:
-            self._taken_from = self._engine()
-            self._connection = await connection_of(self._taken_from)
+            self._connection = await connection_of(self._engine())
         direct = direct or self._statements(statement)  # it may depend on what was learnt of the server
         driver = driver_of(self._connection)
         for attempt in range(_ATTEMPTS):
@@ -59,8 +57,7 @@ class DirectReads:
     def end(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            assert self._taken_from is not None
-            keep(self._taken_from, connection)
+            keep(connection)
 
     def abort(self) -> None:
         if self._connection is not None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -29,6 +29,8 @@ class DirectStatement:
         assert not compiled.post_compile_params, "its SQL depends on the values of its parameters"
         self.sql = str(compiled)
         self.writes = compiled.isinsert or compiled.isupdate or compiled.isdelete
+        # One row by its key may take any number of others with it.
+        self.cascades = compiled.isdelete and _is_cascaded_from(statement.table)  # type: ignore[attr-defined]
         binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
         # Those that are not given with each execution stand in the statement.
         self._parameters = [(name, bind.required, bind.effective_value) for name, bind in binds]
@@ -50,6 +52,11 @@ class DirectStatement:
             for row in rows:
                 row[place] = convert(row[place])
         return rows
+
+
+def _is_cascaded_from(table: Table) -> bool:
+    others = table.metadata.tables.values()
+    return any(key.ondelete and key.column.table is table for other in others for key in other.foreign_keys)
 
 
 def _converts(of_each: Sequence[Convert | None]) -> list[tuple[int, Convert]]:

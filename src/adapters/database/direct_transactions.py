@@ -77,14 +77,19 @@ class SqliteTransactions:
     def __init__(self, file: DatabaseFile) -> None:
         self._file = file
         self._limited = Limited()
+        self._begun: PoolProxiedConnection | None = None  # the one writer, which has no lock to wait for any more
 
     def begin(self, pooled: PoolProxiedConnection) -> bool:
         self._file.refuse_if_moved()
         driver = driver_of(pooled)
-        connection = driver._conn  # noqa: SLF001 - raises if it is closed
+        try:
+            connection = driver._conn  # noqa: SLF001
+        except ValueError:  # it is closed: SQLAlchemy finds that out, and connects again
+            return False
         connection.execute("PRAGMA busy_timeout = 0").close()
         try:
             connection.execute("BEGIN IMMEDIATE").close()
+            self._begun = pooled
         except sqlite3.Error:  # another process writes, or worse: the thread waits, and says what it is
             return False
         finally:
@@ -93,13 +98,15 @@ class SqliteTransactions:
 
     def is_begun(self, pooled: PoolProxiedConnection) -> bool:
         driver = driver_of(pooled)
-        return bool(driver.in_transaction)
+        return driver._connection is None or driver.in_transaction  # noqa: SLF001 - SQLAlchemy drops one that is closed
 
     async def fetch(
         self, pooled: PoolProxiedConnection, statement: DirectStatement, parameters: Mapping[str, Any]
     ) -> Sequence[Sequence[Any]]:
         driver = driver_of(pooled)
         arguments = statement.arguments(parameters)
+        if statement.cascades or pooled is not self._begun:
+            return await driver.fetch(statement.sql, *arguments)  # type: ignore[no-any-return]
         rows = await self._limited.fetch(driver._conn, statement.sql, arguments, writes=statement.writes)  # noqa: SLF001
         return await driver.fetch(statement.sql, *arguments) if rows is None else rows
 

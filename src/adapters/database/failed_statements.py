@@ -100,7 +100,8 @@ def driver_lock(connection: Connection | None) -> asyncio.Lock | None:
 
 
 def _drop_if_not_idle(connection: Any, entry: ConnectionPoolEntry) -> None:
-    """The last net: a connection that is busy, or inside a transaction, would break its next user's."""
+    """The last net: a connection that is busy, or inside a transaction, would break its next user's. One that stays at
+    hand (`WarmPool`) does not come by: it has been asked before."""
     if connection is None:
         return
     driver = connection.driver_connection

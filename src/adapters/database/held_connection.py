@@ -12,7 +12,7 @@ from .direct_statements import Rows, tell
 from .direct_transactions import Direct
 from .failed_statements import refuse_after_failure
 from .lost_connections import abort, cut
-from .warm_pool import WarmPool, connection_of, keep
+from .warm_pool import connection_of, pool_of
 
 if TYPE_CHECKING:
     from .database import Database
@@ -55,7 +55,7 @@ class HeldConnection:
                 self._pooled = pooled
         finally:
             if self._pooled is None:
-                keep(direct.begun, pooled)  # where SQLAlchemy finds it, who begins then
+                await greenlet_spawn(pooled.close)  # SQLAlchemy finds it there, who begins then
         return self._pooled is not None
 
     def _connect_and_begin(self, engine: Engine) -> None:
@@ -122,10 +122,8 @@ class HeldConnection:
         if pooled is None:
             return self._connection is None
         direct = self._direct()
-        assert direct.begun is not None
-        pool = direct.begun.sync_engine.pool
-        assert isinstance(pool, WarmPool)
-        if pool.is_disposed or direct.transactions.is_begun(pooled):
+        pool = pool_of(pooled)
+        if pool.takes_back or direct.transactions.is_begun(pooled):
             return False
         self._pooled = None
         pool.keep(pooled)

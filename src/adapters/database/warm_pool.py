@@ -27,6 +27,7 @@ class WarmPool(AsyncAdaptedQueuePool):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._kept: list[PoolProxiedConnection] = []
+        self._waiting = 0
         self.is_disposed = False
 
     def take(self) -> PoolProxiedConnection | None:
@@ -40,11 +41,17 @@ class WarmPool(AsyncAdaptedQueuePool):
 
     def keep(self, pooled: PoolProxiedConnection) -> None:
         """Instead of `close`, of one that is outside a transaction."""
-        if self.is_disposed:
+        if self.takes_back:
             pooled.close()
         else:
             pooled.info[IDLE_SINCE] = time.monotonic()
             self._kept.append(pooled)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether nothing is kept now: somebody waits the ordinary way, whom only what is handed back wakes, or nobody
+        will come any more."""
+        return self.is_disposed or self._waiting > 0
 
     def _is_warm(self, pooled: PoolProxiedConnection) -> bool:
         record: Any = pooled._connection_record  # noqa: SLF001
@@ -61,7 +68,11 @@ class WarmPool(AsyncAdaptedQueuePool):
             self._hand_back(pooled)
         if self._kept and not super().checkedin() and self._overflow >= self._max_overflow:
             self._hand_back(self._kept[0])
-        return super()._do_get()
+        self._waiting += 1
+        try:
+            return super()._do_get()
+        finally:
+            self._waiting -= 1
 
     def _hand_back(self, pooled: PoolProxiedConnection) -> None:
         self._kept.remove(pooled)
@@ -96,9 +107,15 @@ async def connection_of(engine: AsyncEngine) -> PoolProxiedConnection:
     return pool.take() or await engine.raw_connection()
 
 
-def keep(engine: AsyncEngine, pooled: PoolProxiedConnection) -> None:
-    pool: Any = engine.sync_engine.pool
-    pool.keep(pooled)
+def keep(pooled: PoolProxiedConnection) -> None:
+    pool_of(pooled).keep(pooled)
+
+
+def pool_of(pooled: PoolProxiedConnection) -> WarmPool:
+    """The one that it was taken from. The engine's is another one as soon as it has been disposed of."""
+    fairy: Any = pooled
+    pool: WarmPool = fairy._pool  # noqa: SLF001
+    return pool
 
 
 def driver_of(pooled: PoolProxiedConnection) -> Any:

@@ -1,15 +1,10 @@
 """What it costs to ask who is calling: one statement, and no connection of its own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from sqlalchemy import event
-from steward.adapters.database.database import Database
 
 from tests.e2e.http.callers import Scene, answer_of, given_scene, send
 from tests.e2e.http.matrix import CLOSED, MATRIX, Row
+from tests.support.checkouts import checkouts
 from tests.support.http import Api
 from tests.support.statements import Cost, counted
 
@@ -25,24 +20,6 @@ WRITES = [
 ]
 
 
-@contextmanager
-def checkouts(database: Database) -> Iterator[list[None]]:
-    """One entry for each connection that is taken from a pool."""
-    taken: list[None] = []
-
-    def took(*_: Any) -> None:
-        taken.append(None)
-
-    pools = [engine.sync_engine.pool for engine in database.engines.pools]
-    for pool in pools:
-        event.listen(pool, "checkout", took)
-    try:
-        yield taken
-    finally:
-        for pool in pools:
-            event.remove(pool, "checkout", took)
-
-
 def reading(api: Api, connections: int) -> int:
     """Small reads of a SQLite file need none of the pool's."""
     return connections if api.database.engines.inline is None else 0
@@ -50,7 +27,7 @@ def reading(api: Api, connections: int) -> int:
 
 async def cost_of(api: Api, row: Row, scene: Scene, headers: dict[str, str]) -> tuple[Cost, int]:
     """With the number of connections."""
-    with counted(api.database) as cost, checkouts(api.database) as taken:
+    with counted(api.database) as cost, checkouts(*api.database.engines.pools) as taken:
         answer = await send(api, row, scene, headers)
     assert answer_of(answer) == row.owner
     return cost, len(taken)
@@ -84,7 +61,7 @@ async def test_what_takes_its_time_asks_again_and_holds_no_connection_meanwhile(
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in MINE])
 async def test_a_bad_token_costs_one_statement(api: Api, row: Row) -> None:
     scene, headers = await given_scene(api, "logged out")
-    with counted(api.database) as cost, checkouts(api.database) as taken:
+    with counted(api.database) as cost, checkouts(*api.database.engines.pools) as taken:
         await send(api, row, scene, headers)
     assert cost.shape == ["SELECT"]
     assert len(taken) == reading(api, 1)
@@ -93,7 +70,7 @@ async def test_a_bad_token_costs_one_statement(api: Api, row: Row) -> None:
 @pytest.mark.parametrize("row", [pytest.param(row, id=row.name) for row in MINE])
 async def test_what_cannot_be_a_token_costs_nothing(api: Api, row: Row) -> None:
     scene, _ = await given_scene(api, "owner")
-    with counted(api.database) as cost, checkouts(api.database) as taken:
+    with counted(api.database) as cost, checkouts(*api.database.engines.pools) as taken:
         await send(api, row, scene, {"Authorization": "Bearer rubbish"})
     assert cost.sent == []
     assert taken == []

@@ -1,7 +1,7 @@
 """Statements inside a transaction, and its COMMIT, straight to the driver of a pooled connection.
 
 As long as all goes well: whatever fails here is told to SQLAlchemy, which then takes the transaction over as it stands
-(`DatabaseTransaction`).
+(`HeldConnection`).
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""Stores for some two thousand tests: on PostgreSQL they share one database, which is emptied for each."""
+"""Stores for more than a thousand tests: on PostgreSQL they share one database, which is emptied for each."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Stores for some two thousand tests: on PostgreSQL they share one database, which is emptied for each."""
+"""Stores for more than a thousand tests: on PostgreSQL they share one database, which is emptied for each."""
 
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from steward.adapters.clock import system_clock
 from steward.adapters.database.database import Database
+from steward.adapters.database.engines import PoolSettings
 from steward.adapters.database.tables import metadata
 from steward.adapters.memory import MemoryDatabase
 from steward.adapters.transaction import Mode
@@ -16,6 +17,9 @@ from steward.testing.promises import pytest_addoption, pytest_configure
 
 from ..conftest import Postgres
 from ..support.sqlite_files import copy_into_memory
+
+# The suite asks for what is promised, not for how soon: a busy machine is no reason to send a test away.
+PATIENT = PoolSettings(wait=60, connect=60, statement=60, busy=60)
 
 __all__ = ["pytest_addoption", "pytest_configure"]  # `pytest tests/contract --promises`
 
@@ -43,7 +47,9 @@ async def store(form: str, origin: str | Path | None, tmp_path: Path) -> AsyncIt
         assert memory.open_units == 0, "a unit of work was left open"
         return
     async with (
-        Database(origin) if isinstance(origin, str) else copy_of(origin, tmp_path if form == "sqlite" else None)
+        Database(origin, pool=PATIENT)
+        if isinstance(origin, str)
+        else copy_of(origin, tmp_path if form == "sqlite" else None)
     ) as database:
         if isinstance(origin, str):
             await empty(database)
@@ -62,7 +68,7 @@ def copy_of(template: Path, directory: Path | None, *, clock: Callable[[], datet
     """A SQLite database in a file, or in memory if no directory is given."""
     if directory is not None:
         copyfile(template, directory / "steward.db")
-        return Database(f"sqlite+aiosqlite:///{directory / 'steward.db'}", clock=clock)
-    database = Database("sqlite+aiosqlite:///:memory:")
+        return Database(f"sqlite+aiosqlite:///{directory / 'steward.db'}", clock=clock, pool=PATIENT)
+    database = Database("sqlite+aiosqlite:///:memory:", clock=clock, pool=PATIENT)
     copy_into_memory(template, database)
     return database

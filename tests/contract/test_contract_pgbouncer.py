@@ -5,12 +5,12 @@ and what the repositories' statements answer, has nothing to do with who stands 
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
-from steward.testing.contract.cancellation import Cancellation
+from steward.testing.contract.cancellation import USE_CASES, Cancellation, UseCase, soon
 from steward.testing.contract.failures import Failures
 from steward.testing.contract.idempotency import Idempotency
 from steward.testing.contract.isolation import Isolation
@@ -22,7 +22,7 @@ from steward.testing.contract.versions import Versions
 
 from tests.support.pgbouncer import PgBouncer, needs_pgbouncer
 
-from .conftest import empty
+from .conftest import PATIENT, empty
 from .lost_commits import lose_next_commit_of
 
 
@@ -41,10 +41,21 @@ class TestUnitOfWorkThroughPgBouncer(
 ):
     @pytest_asyncio.fixture
     async def store(self, url_through_pgbouncer: str) -> AsyncIterator[Database]:
-        async with Database(url_through_pgbouncer, pool=PoolSettings(pooler="pgbouncer")) as database:
+        async with Database(url_through_pgbouncer, pool=replace(PATIENT, pooler="pgbouncer")) as database:
             await empty(database)
             yield database
             assert database.checked_out() == 0, "a connection was left checked out"
+
+    @pytest.mark.promise(1)
+    @pytest.mark.promise(2)
+    @pytest.mark.parametrize("use_case", USE_CASES)
+    async def test_a_unit_cancelled_at_any_await_leaves_nothing_open_and_all_or_nothing_stored(  # type: ignore[override]
+        self, store: Database, in_use: Callable[[], int], use_case: UseCase
+    ) -> None:
+        """In one of the five ways: PgBouncer sees no more of the others than that a connection ends."""
+        await super().test_a_unit_cancelled_at_any_await_leaves_nothing_open_and_all_or_nothing_stored(
+            store, in_use, use_case, soon, again=False
+        )
 
     @pytest.fixture
     def in_use(self, store: Database) -> Callable[[], int]:

@@ -5,8 +5,6 @@ import asyncio
 import contextlib
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -19,6 +17,8 @@ from steward.domain.actors import Actor
 from steward.domain.users import NewUser
 from steward.service_layer import items, users
 from steward.service_layer.retry import run
+
+from .their_pytest import their_pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -61,12 +61,6 @@ def test_the_guide_to_testing_is_a_test_module_that_passes(tmp_path: Path) -> No
     conftest = [part for part in parts if part.startswith("# conftest.py")]
     (tmp_path / "conftest.py").write_text("".join(conftest))
     (tmp_path / "test_guide.py").write_text("".join(part for part in parts if part not in conftest))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "asyncio_mode=auto"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = their_pytest(tmp_path, "-o", "asyncio_mode=auto")
     assert done.returncode == 0, done.stdout
     assert "failed" not in done.stdout

@@ -16,6 +16,8 @@ from steward.testing.contract import UnitOfWorkContract
 from steward.testing.contract.steps import READS, WRITES
 from steward.testing.promises import TITLES
 
+from .their_pytest import their_pytest
+
 CONFTEST = """
 pytest_plugins = ["steward.testing.fixtures"]
 """
@@ -75,13 +77,7 @@ def run_their_tests(directory: Path, adapter: str, *options: str) -> "subprocess
     (directory / "conftest.py").write_text(CONFTEST)
     (directory / "test_theirs.py").write_text(THEIR_TESTS)
     (directory / "their_adapter.py").write_text(adapter)
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
-        cwd=directory,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return their_pytest(directory, *options)
 
 
 def test_a_sound_adapter_passes_in_the_strict_mode_of_pytest_asyncio(tmp_path: Path) -> None:
@@ -132,13 +128,7 @@ def test_without_a_store_the_suite_says_what_is_missing(tmp_path: Path) -> None:
     (tmp_path / "test_theirs.py").write_text(
         "from steward.testing.contract import UnitOfWorkContract\nclass TestTheirs(UnitOfWorkContract): pass\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-x"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = their_pytest(tmp_path, "-x")
     assert done.returncode == 1
     assert "fixture 'store' not found" in done.stdout
 

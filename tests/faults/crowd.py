@@ -15,7 +15,7 @@ from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
 from .databases import fresh_database
 
 PATIENCE = 60.0  # seconds for an answer: a guard against a hang, for the machine may be busy
-_COMING_BACK = 30.0  # seconds for all attempts together
+_COMING_BACK = 60.0  # seconds for all attempts together
 _COME_BACK = ("overloaded", "database_unavailable", "deadline_exceeded", "idempotency_key_in_use", "conflict")
 
 

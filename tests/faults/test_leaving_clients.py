@@ -14,11 +14,13 @@ from .report import Outcome
 
 _AT_ONCE = 40
 _POOL = 4  # so that a connection that is lost is missed
-_LATE = 3  # batches that together take longer than each of them may
+_LATE = 3  # batches at once, and then more of them, until together they take longer than each of them may
+_MOST_LATE = 12 * _LATE
 _PARTS = 333  # of such a batch: two items are made, and one is changed
 # Seconds until all has come to its end. Less than PostgreSQL lets a transaction idle: what the server has forgotten
 # must not be cleaned up in the meantime.
 _QUIET = 15.0
+_LIMIT = 60.0  # seconds for the last requests to end: a guard against a hang
 _MORE_FILES = 8  # that a server may have open for a while: connections of its pool, bodies
 _BUG = re.compile(r'\bERROR\b|\bCRITICAL\b|"level": ?"(error|critical)"|^Traceback')
 
@@ -27,16 +29,17 @@ async def check(form: str, *, clients: int) -> Outcome:
     """Whoever leaves cancels nothing that writes; so some batches run into their deadline as well. Afterwards the
     server is looked at: transactions, connections, files, its log, and whether it serves."""
     outcome = Outcome("leaving clients", form, {"clients": clients})
-    async with crowd(form, servers=1, pool_size=_POOL, batch_timeout=1) as those:
-        ballast, own = await _given(those, "ballast", _LATE), await _given(those, "own", clients)
+    async with crowd(form, servers=1, pool_size=_POOL, pool_timeout=60, batch_timeout=1) as those:
+        ballast, own = await _given(those, "ballast", _MOST_LATE), await _given(those, "own", clients)
         lid = those.create(quantity=0)["id"]
         leavers = [draw(number, item_id) for number, item_id in enumerate(own)]
         early = clients // 10
         await _leave_all(those, leavers[:early], lid)
         files = _open_files(those)
         await _leave_all(those, leavers[early:], lid)
-        answers = await asyncio.gather(*(_late_batch(those, number, item_id) for number, item_id in enumerate(ballast)))
+        answers = await _late_batches(those, ballast)
         outcome.figures["late batches refused"] = sum(status == 503 for status in answers)
+        await _until_all_have_ended(those)
         await _until_nothing_is_held(those, files + _MORE_FILES, outcome)
         if not outcome.violations:  # else what is asked next would wait for what is held
             await _compare(those, leavers, lid, outcome)
@@ -65,6 +68,15 @@ async def _leave_all(those: Crowd, leavers: list[Leaver], lid: int) -> None:
     await asyncio.gather(*map(in_turn, leavers))
 
 
+async def _late_batches(those: Crowd, ballast: list[int]) -> list[int]:
+    """Until one was too late, however fast the machine is. Their statuses."""
+    answers: list[int] = []
+    while 503 not in answers and len(answers) < len(ballast):
+        numbers = range(len(answers), min(2 * len(answers) + _LATE, len(ballast)))
+        answers += await asyncio.gather(*(_late_batch(those, number, ballast[number]) for number in numbers))
+    return answers
+
+
 async def _late_batch(those: Crowd, number: int, ballast: int) -> int:
     """Each part has a savepoint, so that the deadline strikes between statements, too. The status."""
     creation = {"op": "create", "item": {"name": f"late {number}"}}
@@ -76,6 +88,13 @@ async def _late_batch(those: Crowd, number: int, ballast: int) -> int:
 
 
 # What is held
+
+
+async def _until_all_have_ended(those: Crowd) -> None:
+    """Whoever has left is still being served: how long that takes is the machine's affair."""
+    async with asyncio.timeout(_LIMIT):
+        while _metric(those, "steward_http_requests_in_progress") > 1:  # noqa: ASYNC110 - one asks for it
+            await asyncio.sleep(0.1)
 
 
 async def _until_nothing_is_held(those: Crowd, most_files: int, outcome: Outcome) -> None:

@@ -30,6 +30,8 @@ _PAUSE = 0.2  # seconds after a refusal: far less than Retry-After asks for
 _PATIENCE = 60.0  # seconds until a client gives up
 _GUEST = {"username": "guest", "email": "guest@example.org", "password": ADMIN_PASSWORD}
 
+_HASHING = "\nsteward_hashing_in_use 1.0\n"
+
 NEED_NO_SLOT = ("/livez", "/readyz", "/metrics", "/docs")
 
 
@@ -128,16 +130,19 @@ class Load:
             return [(await ask(client)).status_code for ask in asks for _ in range(3)]
 
 
-async def check(form: str, *, seconds: int) -> Outcome:
+async def check(form: str, *, seconds: int, **settings: object) -> Outcome:
     outcome = Outcome("overload", form, {"seconds": seconds, "clients": CLIENTS, "connections": CONNECTIONS})
-    async with fresh_database(form) as url, running(url, pool_size=CONNECTIONS, pool_queue=QUEUE) as server:
+    async with fresh_database(form) as url, running(url, pool_size=CONNECTIONS, pool_queue=QUEUE, **settings) as server:
         load = Load(server)
         await load.invite()
         await load.throughput(AT_THE_PLATEAU, 1)  # what is only done once
         plateau = await load.throughput(AT_THE_PLATEAU, max(1, seconds / 4))
         refused_before = load.answers["503"]
-        overloaded = await load.throughput(CLIENTS, seconds)
-        refused = load.answers["503"] - refused_before
+        overloaded, refused, give_up_at = 0.0, 0, time.monotonic() + _PATIENCE
+        # On a busy machine the clients may be too slow, at first, to crowd the server.
+        while not refused and time.monotonic() < give_up_at:
+            overloaded = await load.throughput(CLIENTS, seconds)
+            refused = load.answers["503"] - refused_before
         afterwards = await load.first_answers_afterwards()
         recovered = await load.throughput(AT_THE_PLATEAU, max(1, seconds / 4))
         stored = await load.names()
@@ -185,17 +190,18 @@ def test_a_server_that_breaks_down_in_the_overload_or_stays_broken_is_found(
 
 
 async def test_in_an_overload_some_are_refused_and_the_others_are_served_as_fast_as_before(server_form: str) -> None:
-    outcome = await check(server_form, seconds=3)
+    # That a busy machine is slow to ask the database is no answer of an overloaded server.
+    outcome = await check(server_form, seconds=3, readiness_timeout=60)
     assert outcome.violations == [], outcome.figures
 
 
 async def test_who_waits_for_a_password_to_be_hashed_holds_no_connection(server_form: str) -> None:
     """Of connections to write by there is one, and nobody may wait for it."""
-    slow = {"hash_memory": 64 * 1024, "hash_iterations": 100}
+    endless = {"hash_memory": 64 * 1024, "hash_iterations": 100_000, "request_timeout": 3600}
     async with fresh_database(server_form) as url:
         async with running(url, pool_size=1, pool_queue=0) as server:  # where a password is hashed in no time
             credentials = server.credentials
-        async with signing_up(url, credentials, pool_size=1, pool_queue=0, **slow) as (client, waiting):
+        async with signing_up(url, credentials, pool_size=1, pool_queue=0, **endless) as (client, waiting):
             for number in range(5):
                 made = await client.post("/items", json={"name": f"Box {number}"})
                 assert made.status_code == 201
@@ -207,14 +213,16 @@ async def test_who_waits_for_a_password_to_be_hashed_holds_no_connection(server_
 async def signing_up(
     url: str, credentials: dict[str, str], **settings: object
 ) -> AsyncIterator[tuple[httpx2.AsyncClient, "asyncio.Task[httpx2.Response]"]]:
-    """A client, while the server hashes the password of another one, for far longer than the block takes."""
+    """A client, while the server hashes the password of another one, for longer than anybody waits."""
     server = StewardServer(url, **settings)
     try:
         await asyncio.to_thread(server.start)
         async with httpx2.AsyncClient(base_url=server.url, headers=credentials, timeout=_PATIENCE) as client:
             body = {"username": "ada", "email": "ada@example.org", "password": ADMIN_PASSWORD}
             waiting = asyncio.create_task(client.post("/users", json=body))
-            await asyncio.sleep(0.5)
+            async with asyncio.timeout(_PATIENCE):
+                while _HASHING not in (await client.get("/metrics")).text:  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(0.05)
             yield client, waiting
             waiting.cancel()
     finally:

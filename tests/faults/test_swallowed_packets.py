@@ -75,7 +75,7 @@ async def _left_in_a_transaction(url: str) -> int:
     """After a moment: the server of the database notices at its own pace that a client has gone."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        for _ in range(100):
+        for _ in range(300):  # 15 s: less than after which PostgreSQL itself ends what idles in a transaction
             if not (left := await connection.fetchval(_IN_A_TRANSACTION)):
                 break
             await asyncio.sleep(0.05)

@@ -84,12 +84,12 @@ class Workload:
             write.fate = Fate.STORED
 
     async def _until_acknowledged(self, client: httpx2.AsyncClient, write: Write) -> httpx2.Response:
-        for _ in range(20):
+        give_up_at = time.monotonic() + BACK_WITHIN
+        while True:
             answer = await self._send(client, write)
-            if answer.status_code not in (409, 503):
-                break
+            if answer.status_code not in (409, 503) or time.monotonic() > give_up_at:
+                return answer
             await asyncio.sleep(0.25)
-        return answer
 
     async def until_acknowledged(self, count: int, *, within: float) -> bool:
         """Whether so many more writes were acknowledged in time (seconds)."""

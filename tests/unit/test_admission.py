@@ -100,11 +100,14 @@ async def test_who_is_cancelled_when_the_patience_ends_was_not_refused() -> None
     await gate.enter()
     loop, failures = asyncio.get_running_loop(), list[object]()
     loop.set_exception_handler(lambda _, context: failures.append(context))
-    cancelled = asyncio.create_task(in_line(gate, "cancelled", order))
-    await asyncio.sleep(0)  # it is in line, and its patience ends in the next step of the event loop
-    loop.call_soon(cancelled.cancel)
-    await asyncio.wait((cancelled,))
-    await settle()
+    try:
+        cancelled = asyncio.create_task(in_line(gate, "cancelled", order))
+        await asyncio.sleep(0)  # it is in line, and its patience ends in the next step of the event loop
+        loop.call_soon(cancelled.cancel)
+        await asyncio.wait((cancelled,))
+        await settle()
+    finally:
+        loop.set_exception_handler(None)  # the loop is that of all tests
     assert cancelled.cancelled()
     assert (failures, gate.refused, gate.waiting) == ([], 0, 0)
 

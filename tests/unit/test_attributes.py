@@ -101,12 +101,12 @@ def test_size_is_counted_in_bytes_of_utf_8() -> None:
     assert refusal({"a": "🐘" * (MAX_BYTES // 4)}) == ("attributes", "too_large")
 
 
-@pytest.mark.parametrize("character", [*CONTROLS, "\ud800"], ids=ascii)
-def test_text_holds_no_controls_and_no_unpaired_surrogates_in_names_and_in_values(character: str) -> None:
-    rule = "unpaired_surrogate" if character > "\x7f" else "control_character"
-    assert refusal({"a": {"b": f"x{character}"}}) == ("attributes.a.b", rule)
-    assert refusal({"a": [f"x{character}"]}) == ("attributes.a.0", rule)
-    assert refusal({"a": {f"x{character}": 1}}) == ("attributes.a", rule)
+def test_text_holds_no_controls_and_no_unpaired_surrogates_in_names_and_in_values() -> None:
+    for character in [*CONTROLS, "\ud800"]:
+        rule = "unpaired_surrogate" if character > "\x7f" else "control_character"
+        assert refusal({"a": {"b": f"x{character}"}}) == ("attributes.a.b", rule), ascii(character)
+        assert refusal({"a": [f"x{character}"]}) == ("attributes.a.0", rule), ascii(character)
+        assert refusal({"a": {f"x{character}": 1}}) == ("attributes.a", rule), ascii(character)
 
 
 def test_tabs_and_line_breaks_pass_in_names_and_in_values() -> None:

@@ -100,7 +100,7 @@ async def in_a_batch(actor_number: int, operations: list[Operation]) -> tuple[Ma
     return store.items, results
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, database=None)
 @given(actor=st.sampled_from([0, 2]), operations=st.lists(OPERATIONS, min_size=1, max_size=8))
 def test_a_batch_is_its_operations_one_after_the_other_or_nothing(actor: int, operations: list[Operation]) -> None:
     alone = asyncio.run(one_after_the_other(actor, operations))

@@ -6,7 +6,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from steward.bootstrap import container_for
 from steward.config import load_settings
 from steward.domain.pages import Position
@@ -35,6 +35,7 @@ def refused(cursor: str, made_for: dict[str, Any] | None = None, key: bytes = KE
 
 
 @given(position=positions)
+@settings(deadline=None, database=None)
 def test_the_position_comes_back(position: Position) -> None:
     cursor = encode_cursor(KEY, position, MADE_FOR)
     found = decode_cursor(KEY, cursor, MADE_FOR)
@@ -45,6 +46,7 @@ def test_the_position_comes_back(position: Position) -> None:
 
 
 @given(position=positions, bit=st.integers(0))
+@settings(deadline=None, database=None)
 def test_no_bit_of_a_cursor_can_be_changed(position: Position, bit: int) -> None:
     cursor = encode_cursor(KEY, position, MADE_FOR)
     signed = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

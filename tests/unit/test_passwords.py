@@ -109,10 +109,10 @@ async def test_the_fast_hasher_tells_the_right_password_from_a_wrong_one() -> No
     assert await hasher.verify("Correct horse", stored) == Verified(matches=False)
 
 
-@pytest.mark.parametrize("password", [RIGHT, "", "password", TOO_LONG, SURROGATE], ids=ascii)
 @pytest.mark.parametrize("against", [None, PasswordHash(""), PasswordHash("$2b$12$x"), PasswordHash("fast$x$y")])
-async def test_nothing_matches_where_there_is_no_hash_of_ours(password: str, against: PasswordHash | None) -> None:
-    assert await FastHasher().verify(password, against) == Verified(matches=False)
+async def test_nothing_matches_where_there_is_no_hash_of_ours(against: PasswordHash | None) -> None:
+    for password in (RIGHT, "", "password", TOO_LONG, SURROGATE):
+        assert await FastHasher().verify(password, against) == Verified(matches=False), ascii(password)
 
 
 async def test_the_fast_hasher_updates_a_hash_that_was_made_at_another_cost() -> None:

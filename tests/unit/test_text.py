@@ -36,14 +36,15 @@ def test_length_is_counted_in_code_points_and_not_in_bytes_or_utf_16_units() -> 
     assert rule_of("🐘" * 11) == "too_long"
 
 
-@pytest.mark.parametrize("control", CONTROLS, ids=ascii)
-def test_control_characters_are_refused_on_one_line(control: str) -> None:
-    assert rule_of(f"a{control}b") == "control_character"
+def test_control_characters_are_refused_on_one_line() -> None:
+    rules = {control: rule_of(f"a{control}b") for control in CONTROLS}
+    assert rules == dict.fromkeys(CONTROLS, "control_character")
 
 
-@pytest.mark.parametrize("control", [c for c in CONTROLS if c not in "\t\n\r"], ids=ascii)
-def test_control_characters_other_than_breaks_are_refused_on_many_lines(control: str) -> None:
-    assert rule_of(f"a{control}b", multiline=True) == "control_character"
+def test_control_characters_other_than_breaks_are_refused_on_many_lines() -> None:
+    others = [control for control in CONTROLS if control not in "\t\n\r"]
+    rules = {control: rule_of(f"a{control}b", multiline=True) for control in others}
+    assert rules == dict.fromkeys(others, "control_character")
 
 
 def test_tabs_and_line_breaks_pass_on_many_lines() -> None:

@@ -40,15 +40,13 @@ def test_the_length_is_that_of_the_normalised_name() -> None:
     assert refused("ﷺ" * 64) == "username_characters"  # NFKC makes of it four words, with blanks
 
 
-@pytest.mark.parametrize(
-    "character", list(" @/\\:;,!?#%&*+=~^|<>()[]{}\"'`$\u00a0\u3000€½²²🐘\u200b\u200d\u2060\ufeff")
-)
-def test_other_characters_are_refused(character: str) -> None:
-    # Except those that NFKC makes into digits: a superscript two is a two.
-    if unicodedata.normalize("NFKC", character).isdigit():
-        assert check_username(f"ada{character}b") == "ada2b"
-    else:
-        assert refused(f"ada{character}b") == "username_characters"
+def test_other_characters_are_refused() -> None:
+    others = " @/\\:;,!?#%&*+=~^|<>()[]{}\"'`$\u00a0\u3000€½🐘\u200b\u200d\u2060\ufeff"
+    assert {each: refused(f"ada{each}b") for each in others} == dict.fromkeys(others, "username_characters")
+
+
+def test_what_nfkc_makes_into_a_digit_is_that_digit() -> None:
+    assert check_username("ada²b") == "ada2b"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from .setting import Setting
 from .steps import add, apart, names, names_in, register
 
 Cancel = Callable[["asyncio.Task[Any]"], None]
+UseCase = Callable[[UnitOfWork, Callable[[], None]], Awaitable[None]]
 
 
 def at_once(task: "asyncio.Task[Any]") -> None:
@@ -114,17 +115,21 @@ async def only_read(uow: UnitOfWork, committed: Callable[[], None]) -> None:
         await names_in(uow)
 
 
+USE_CASES: tuple[UseCase, ...] = (plain, nested, undone, only_read)
+
+
 class Cancellation(Setting):
     @pytest.mark.promise(1)
     @pytest.mark.promise(2)
-    @pytest.mark.parametrize("again", [False, True], ids=["once", "again and again"])
-    @pytest.mark.parametrize("cancel", [at_once, soon, twice])
-    @pytest.mark.parametrize("use_case", [plain, nested, undone, only_read])
+    @pytest.mark.parametrize(
+        ("cancel", "again"), [(at_once, False), (soon, False), (twice, False), (at_once, True), (soon, True)]
+    )
+    @pytest.mark.parametrize("use_case", USE_CASES)
     async def test_a_unit_cancelled_at_any_await_leaves_nothing_open_and_all_or_nothing_stored(
         self,
         store: Store,
         in_use: Callable[[], int],
-        use_case: Callable[[UnitOfWork, Callable[[], None]], Awaitable[None]],
+        use_case: UseCase,
         cancel: Cancel,
         again: bool,
     ) -> None:

@@ -110,16 +110,16 @@ class Repositories(Setting):
             with pytest.raises(InvalidValue, match="ck_items_quantity_range"):
                 await uow.items.add(new, at=uow.now)
 
-    @pytest.mark.parametrize("nowhere", NOWHERE)
-    async def test_an_id_that_nobody_has_is_not_found_whatever_it_is(self, store: Store, nowhere: int) -> None:
+    async def test_an_id_that_nobody_has_is_not_found_whatever_it_is(self, store: Store) -> None:
         await given_item(store)
         async with store.unit_of_work() as uow:
-            with pytest.raises(UserNotFound):
-                await uow.users.get(UserId(nowhere))
-            with pytest.raises(ItemNotFound):
-                await uow.items.get(ItemId(nowhere))
-            with pytest.raises(ItemNotFound):
-                await uow.items.get_with_owner(ItemId(nowhere))
+            for nowhere in NOWHERE:
+                with pytest.raises(UserNotFound, match=f"{nowhere}"):
+                    await uow.users.get(UserId(nowhere))
+                with pytest.raises(ItemNotFound, match=f"{nowhere}"):
+                    await uow.items.get(ItemId(nowhere))
+                with pytest.raises(ItemNotFound, match=f"{nowhere}"):
+                    await uow.items.get_with_owner(ItemId(nowhere))
             await uow.commit()
 
     async def test_many_are_stored_in_the_order_given(self, store: Store) -> None:

@@ -99,31 +99,28 @@ class Retrying(Setting):
         assert in_use() == 0
 
     @pytest.mark.promise(5)
-    @pytest.mark.parametrize(
-        "error",
-        [
+    async def test_nothing_but_a_conflict_is_run_again(self, store: Store) -> None:
+        calls = []
+
+        async def use_case(uow: UnitOfWork, actor: Actor, error: Exception) -> None:
+            calls.append(error)
+            async with uow:
+                await add(uow, "ada")
+                raise error
+
+        errors: list[Exception] = [
             VersionMismatch(),
             OutcomeUnknown(),
             UsernameTaken(),
             DatabaseUnavailable(),
             TransactionAborted(),
             ValueError(),
-        ],
-        ids=lambda error: type(error).__name__,
-    )
-    async def test_nothing_but_a_conflict_is_run_again(self, store: Store, error: Exception) -> None:
-        calls = []
-
-        async def use_case(uow: UnitOfWork, actor: Actor) -> None:
-            calls.append(uow)
-            async with uow:
-                await add(uow, "ada")
-                raise error
-
-        with pytest.raises(type(error)) as caught:
-            await run(store.unit_of_work(), use_case, Actor.system())
-        assert caught.value is error
-        assert len(calls) == 1
+        ]
+        for error in errors:
+            with pytest.raises(type(error)) as caught:
+                await run(store.unit_of_work(), use_case, Actor.system(), error)
+            assert caught.value is error
+        assert calls == errors
         assert await names(store) == set()
 
     @pytest.mark.promise(5)

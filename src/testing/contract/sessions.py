@@ -104,31 +104,31 @@ class Sessions(Setting):
             with pytest.raises(InvalidValue, match="ck_tokens_hash_length"):
                 await uow.sessions.add(ada.id, Client(), pair, at=NOON)
 
-    @pytest.mark.parametrize("nobody", NOWHERE)
-    async def test_a_session_of_nobody_cannot_be(self, store: Store, nobody: int) -> None:
+    async def test_a_session_of_nobody_cannot_be(self, store: Store) -> None:
         ada = await given_user(store)
-        tokens = new_tokens(NOON)
-        async with store.unit_of_work() as uow:
-            with pytest.raises(UnknownOwner):
-                async with uow.savepoint():
-                    await uow.sessions.add(UserId(nobody), Client(), tokens, at=NOON)
-            await uow.sessions.add(ada.id, Client(), tokens, at=NOON)
-            with pytest.raises(UnknownOwner):
-                await uow.sessions.add(UserId(nobody), Client(), new_tokens(NOON), at=NOON)
-            with pytest.raises(TransactionAborted):
-                await uow.commit()
+        for nobody in NOWHERE:
+            tokens = new_tokens(NOON)
+            async with store.unit_of_work() as uow:
+                with pytest.raises(UnknownOwner):
+                    async with uow.savepoint():
+                        await uow.sessions.add(UserId(nobody), Client(), tokens, at=NOON)
+                await uow.sessions.add(ada.id, Client(), tokens, at=NOON)
+                with pytest.raises(UnknownOwner):
+                    await uow.sessions.add(UserId(nobody), Client(), new_tokens(NOON), at=NOON)
+                with pytest.raises(TransactionAborted):
+                    await uow.commit()
 
-    @pytest.mark.parametrize("nowhere", NOWHERE)
-    async def test_an_id_that_no_session_and_no_user_has_is_nobodys(self, store: Store, nowhere: int) -> None:
+    async def test_an_id_that_no_session_and_no_user_has_is_nobodys(self, store: Store) -> None:
         ada = await given_user(store)
         session, _ = await begun(store, ada)
         async with store.unit_of_work() as uow:
-            with pytest.raises(SessionNotFound, match=f"Session id {nowhere} not found"):
-                await uow.sessions.get(SessionId(nowhere))
-            assert await uow.sessions.list_of(UserId(nowhere), at=NOON) == []
-            assert await uow.sessions.end(SessionId(nowhere)) is False
-            assert await uow.sessions.end_all_of(UserId(nowhere)) == 0
-            await uow.sessions.make_room(UserId(nowhere), keep=0, at=NOON)
+            for nowhere in NOWHERE:
+                with pytest.raises(SessionNotFound, match=f"Session id {nowhere} not found"):
+                    await uow.sessions.get(SessionId(nowhere))
+                assert await uow.sessions.list_of(UserId(nowhere), at=NOON) == [], nowhere
+                assert await uow.sessions.end(SessionId(nowhere)) is False, nowhere
+                assert await uow.sessions.end_all_of(UserId(nowhere)) == 0, nowhere
+                await uow.sessions.make_room(UserId(nowhere), keep=0, at=NOON)
             await uow.commit()
         assert await ids_of(store, ada) == [session.id]
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import pytest
 
+from ...service_layer import retry
 from ..given import Store
 
 
@@ -16,6 +17,11 @@ class LoseCommit(Protocol):
 
 class Setting:
     """Beside these a fixture `store` is needed: empty, of the test alone, with a method `unit_of_work()`."""
+
+    @pytest.fixture(autouse=True)
+    def _unhurried(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A busy machine is no reason for `run` to give up."""
+        monkeypatch.setattr(retry, "LONGEST_TIME", 3600.0)
 
     @pytest.fixture
     def in_use(self, store: Store) -> Callable[[], int]:

@@ -47,7 +47,7 @@ def told(answer: httpx2.Response) -> str:
 
 @pytest.mark.parametrize(
     ("value", "status"),
-    [('"{}-1"', 304), ('W/"{}-1"', 304), ('"x", W/"{}-1"', 304), ("*", 304), ('"{}-2", "x"', 200), ("{}-1", 422)],
+    [('"x", W/"{}-1"', 304), ('"{}-2", "x"', 200), ("{}-1", 422)],  # the others: test_conditional_requests.py
 )
 def test_what_the_client_has_already_is_not_sent_again(server: StewardServer, value: str, status: int) -> None:
     item_id = new_item(server)["id"]
@@ -60,7 +60,7 @@ def test_what_the_client_has_already_is_not_sent_again(server: StewardServer, va
 @pytest.mark.parametrize("method", ["PATCH", "DELETE", "transfer"])
 @pytest.mark.parametrize(
     ("value", "may"),
-    [('"{}-1"', True), ('"x", "{}-1"', True), ("*", True), ('W/"{}-1"', False), ('"{}-2"', False), ('"x"', False)],
+    [('"x", "{}-1"', True), ('"{}-2"', False)],  # the others: test_conditional_requests.py
 )
 def test_a_change_is_made_from_a_version_that_was_named_or_not_at_all(
     server: StewardServer, method: str, value: str, may: bool

@@ -66,8 +66,8 @@ async def test_a_small_read_that_only_had_to_wait_is_soon_tried_there_again(data
     assert database.engines.inline is not None
     limited = database.engines.inline._limited
     long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT count(*) FROM n"
-    with closing(sqlite3.connect(":memory:", factory=Waiting)) as connection:
-        assert await limited.fetch(connection, long, []) is None
+    with closing(sqlite3.connect(":memory:", factory=Waiting)) as waiting:
+        assert await limited.fetch(waiting, long, []) is None
     with closing(sqlite3.connect(":memory:")) as connection:
         for _ in range(100):
             if await limited.fetch(connection, long, []) is not None:

@@ -42,9 +42,10 @@ async def api(url_of_module: str) -> AsyncIterator[Api]:
         yield api
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def unhurried_reads() -> Iterator[None]:
-    """No small read of a SQLite file is left to a thread because a busy machine has interrupted it."""
+    """No small read of a SQLite file is left to a thread because a busy machine has interrupted it: it
+    would be counted twice, or cost more. Of applications in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inline_reads, "LONGEST", 60.0)
         yield

@@ -63,7 +63,7 @@ async def test_a_commit_that_fails_is_no_201_and_stores_nothing(
     assert postgres_server.client.post("/users", json=new_user(f"late-{problem}")).status_code == 201
 
 
-@pytest.mark.parametrize("round_", range(4))
+@pytest.mark.parametrize("round_", range(2))
 async def test_what_was_acknowledged_is_there_after_a_kill(server_url: str, round_: int) -> None:
     names = [f"box-{number}" for number in range(10)]
     with StewardServer(server_url) as server:

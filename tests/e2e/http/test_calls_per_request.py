@@ -48,7 +48,7 @@ Calls = Counter[CodeType]  # by function
 
 
 @pytest_asyncio.fixture(scope="module")
-async def api(url_of_module: str, unhurried_reads: None) -> AsyncIterator[Api]:
+async def api(url_of_module: str) -> AsyncIterator[Api]:
     """The whole product, as it is by default."""
     async with serving(url_of_module, rate_limits=True) as api:
         async with api.database.unit_of_work() as uow:

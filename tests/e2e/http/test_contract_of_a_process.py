@@ -5,13 +5,14 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import Executable, text
 from steward.adapters.database.database import Database
 from steward.adapters.swept import FEW
 
-from tests.support.http import PATIENT, faults_of, hold_to_the_contract, problem_of
+from tests.support.http import PATIENT, faults_of, hold_to_the_contract, problem_of, serving
 from tests.support.postgres import execute
 from tests.support.steward_server import StewardServer
 
@@ -127,15 +128,24 @@ async def test_who_repeats_a_request_that_is_still_under_way_is_told_to_come_bac
     postgres_server: StewardServer, postgres_of_module: str
 ) -> None:
     """Where that takes longer than a repetition waits. On SQLite, units write one after the other: there it waits."""
-    await execute(postgres_of_module, *_SLOW_INSERTION)
-    headers = {**postgres_server.credentials, "Idempotency-Key": "slow"}
+    await execute(postgres_of_module, *_WAITING_INSERTION)
+    lasting: dict[str, Any] = {"statement_timeout": 60, "request_timeout": 60}
+    other = await asyncpg.connect(postgres_of_module.replace("+asyncpg", ""))
+    async with serving(postgres_of_module, **lasting) as api:
 
-    async def send() -> httpx2.Response:
-        return await client.post("/items", json={"name": "Slow"}, headers=headers)
+        async def send() -> httpx2.Response:
+            headers = {"Idempotency-Key": "slow"}
+            return await api.client.post("/items", json={"name": "Slow"}, headers=headers)
 
-    async with httpx2.AsyncClient(base_url=postgres_server.url, timeout=60) as client:
-        told, done = sorted(await asyncio.gather(send(), send()), key=lambda answer: answer.is_success)
-        again = await send()
+        try:
+            await other.execute(f"SELECT pg_advisory_lock({_LOCK})")
+            first = asyncio.create_task(send())
+            while not await other.fetchval("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert not first.done()
+            told = await send()
+        finally:
+            await other.close()
+        done, again = await first, await send()
     assert problem_of(told) == (409, "idempotency_key_in_use")
     assert int(told.headers["Retry-After"]) >= 1
     assert (done.status_code, again.content) == (201, done.content)
@@ -148,9 +158,10 @@ async def _count(database: Database, statement: Executable) -> int:
         return int(await session.scalar(statement) or 0)
 
 
-# Shorter than a statement may take, and longer than a repetition waits.
-_SLOW_INSERTION = (
-    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(4); RETURN NEW; END $$",
+_LOCK = 4711
+_WAITING_INSERTION = (
+    "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql "
+    f"AS $$ BEGIN PERFORM pg_advisory_xact_lock({_LOCK}); RETURN NEW; END $$",
     "CREATE TRIGGER slow BEFORE INSERT ON items FOR EACH ROW WHEN (NEW.name = 'Slow') EXECUTE FUNCTION slow()",
 )
 _EXPIRED = text("SELECT count(*) FROM idempotency_keys WHERE expires_at < '2021-01-01 00:00:00+00:00'")

@@ -20,8 +20,6 @@ WRITES = [
 ]
 OPERATIONS = [pytest.param(row, id=name) for name, row in {row.operation: row for row in MINE}.items()]
 
-pytestmark = pytest.mark.usefixtures("unhurried_reads")
-
 
 def reading(api: Api, connections: int) -> int:
     """Small reads of a SQLite file need none of the pool's."""

@@ -129,9 +129,8 @@ async def test_who_repeats_a_request_that_is_still_under_way_is_told_to_come_bac
 ) -> None:
     """Where that takes longer than a repetition waits. On SQLite, units write one after the other: there it waits."""
     await execute(postgres_of_module, *_WAITING_INSERTION)
-    lasting: dict[str, Any] = {"statement_timeout": 60, "request_timeout": 60}
     other = await asyncpg.connect(postgres_of_module.replace("+asyncpg", ""))
-    async with serving(postgres_of_module, **lasting) as api:
+    async with serving(postgres_of_module) as api:
 
         async def send() -> httpx2.Response:
             headers = {"Idempotency-Key": "slow"}
@@ -214,12 +213,3 @@ def test_a_file_has_a_limit_of_its_own(strict: StewardServer, announced: bool) -
     assert count_of(strict, name) == 0
     assert strict.client.post(IMPORT, content=sent(lines), headers=NDJSON).json() == {"created": lines}
     assert count_of(strict, name) == lines
-
-
-def test_a_file_that_takes_too_long_is_given_up(url_of_module: str) -> None:
-    with StewardServer(url_of_module, **PATIENT, import_timeout=1e-9) as hurried:
-        hurried.sign_in()
-        answer = hurried.client.post(IMPORT, content=b'{"name": "Late"}\n', headers=NDJSON)
-        assert problem_of(answer) == (503, "deadline_exceeded")
-        assert answer.headers["Retry-After"] == "1"
-        assert count_of(hurried, "Late") == 0

@@ -2,14 +2,17 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.inline_reads import LONGEST
 from steward.domain.actors import Actor
 from steward.domain.errors import DatabaseUnavailable
 from steward.service_layer import items, lists
@@ -50,6 +53,26 @@ async def test_a_read_that_takes_its_time_is_left_to_a_thread_and_so_is_the_next
             assert list(page) == []
             assert len(taken) == times
     assert len(database.engines.inline._limited._slow) == 1  # type: ignore[union-attr]
+
+
+async def test_a_small_read_that_only_had_to_wait_is_soon_tried_there_again(database: Database) -> None:
+    """As on a busy machine, which interrupts a small statement, too, for longer than one may take."""
+
+    class Waiting(sqlite3.Connection):
+        def execute(self, *arguments: Any) -> sqlite3.Cursor:
+            time.sleep(2 * LONGEST)
+            return super().execute(*arguments)
+
+    assert database.engines.inline is not None
+    limited = database.engines.inline._limited
+    long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT count(*) FROM n"
+    with closing(sqlite3.connect(":memory:", factory=Waiting)) as waiting:
+        assert await limited.fetch(waiting, long, []) is None
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for _ in range(100):
+            if await limited.fetch(connection, long, []) is not None:
+                return
+    pytest.fail("it was left to a thread for a hundred times")
 
 
 async def test_what_is_locked_or_fails_is_left_to_a_thread(

@@ -11,6 +11,7 @@ from .sqlite_file import DatabaseFile
 LONGEST = 0.002  # seconds, for which the event loop does nothing else
 _LOOK_EVERY = 1_000  # instructions of SQLite's virtual machine
 _PAUSE = 1_000  # executions of a statement that has taken too long, before it is tried here again
+_SHORT_PAUSE = 10  # of one that only had to wait, for the processor or for the disk
 _SLOW = 500  # such statements that are remembered
 
 
@@ -35,6 +36,7 @@ class Limited:
             return _fetched(connection, sql, arguments)
         if self._is_slow(sql):
             return None
+        used = time.thread_time()
         self._ends_at = time.perf_counter() + LONGEST
         connection.set_progress_handler(self._is_over, _LOOK_EVERY)
         try:
@@ -42,7 +44,9 @@ class Limited:
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
                 raise
-            self._remember_slow(sql)
+            # On a busy machine any statement can be interrupted for longer than that, and is as short as ever.
+            is_long = time.thread_time() - used >= LONGEST / 2
+            self._remember_slow(sql, _PAUSE if is_long else _SHORT_PAUSE)
             return None
         finally:
             connection.set_progress_handler(None, 0)
@@ -56,10 +60,10 @@ class Limited:
             self._slow[sql] = left - 1
         return left > 0
 
-    def _remember_slow(self, sql: str) -> None:
+    def _remember_slow(self, sql: str, pause: int) -> None:
         if len(self._slow) >= _SLOW:
             self._slow.clear()
-        self._slow[sql] = _PAUSE
+        self._slow[sql] = pause
 
 
 def _fetched(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from steward.adapters.database import schema
+from steward.adapters.database import inline_reads, schema
 from steward.adapters.database.database import Database
 
 from tests.conftest import Postgres
@@ -40,6 +40,15 @@ async def api(url_of_module: str) -> AsyncIterator[Api]:
     """On SQLite and on PostgreSQL."""
     async with serving(url_of_module, max_body_size=100_000, max_batch_body_size=100_000) as api:
         yield api
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unhurried_reads() -> Iterator[None]:
+    """No small read of a SQLite file is left to a thread because a busy machine has interrupted it: it
+    would be counted twice, or cost more. Of applications in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inline_reads, "LONGEST", 60.0)
+        yield
 
 
 @pytest_asyncio.fixture(scope="module")

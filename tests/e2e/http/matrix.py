@@ -13,7 +13,6 @@ BAD_TOKENS = {
     "logged out": "401 token_revoked",
     "forged": "401 token_revoked",
 }
-CALLERS = ("anonymous", *SIGNED_IN, *BAD_TOKENS)
 
 CLOSED = "while registration is closed"
 PASSWORD = "marmalade skies 7"

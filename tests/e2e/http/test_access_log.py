@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support.figures import Figures
-from tests.support.http import PASSWORD, problem_of, serving
+from tests.support.http import PASSWORD, PATIENT, problem_of, serving
 from tests.support.logged import access_line, records
 from tests.support.steward_server import StewardServer
 
@@ -19,7 +19,7 @@ from .raw_connections import all_of, connected, head_of, reset, up_to
 
 @pytest.fixture(scope="module")
 def logging_server(url_of_module: str) -> Iterator[StewardServer]:
-    with StewardServer(url_of_module, access_log=True) as server:
+    with StewardServer(url_of_module, **PATIENT, access_log=True) as server:
         server.sign_in()
         yield server
 
@@ -87,19 +87,30 @@ def test_a_client_who_has_left_is_told_from_one_who_was_answered(logging_server:
     assert (line["status"], line["end"], line["level"]) == (None, "client_left", "info")
 
 
+def in_progress(server: StewardServer) -> float:
+    """Requests, the one that asks for it included."""
+    return Figures(server.client.get("/metrics").text)("steward_http_requests_in_progress")
+
+
 async def test_a_client_who_leaves_before_a_short_answer_is_seen_to_have_left(sqlite_url: str) -> None:
-    with StewardServer(sqlite_url, access_log=True) as server:
+    with StewardServer(sqlite_url, **PATIENT, access_log=True) as server:
         server.sign_in()
         with sqlite3.connect(sqlite_url.partition("///")[2], isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")  # whoever writes waits
             body = b'{"name": "Box"}'
             length = f"Content-Length: {len(body)}"
             head = head_of(server, "POST /items", "X-Request-ID: left", "Content-Type: application/json", length)
+            before = in_progress(server)
             with connected(server) as connection:
                 connection.sendall(head + body)
-                await asyncio.sleep(0.5)
+                for _ in range(1200):
+                    if in_progress(server) > before:
+                        break
+                    await asyncio.sleep(0.05)
                 reset(connection)
-            await asyncio.sleep(0.2)
+            # Whoever is answered now came after the reset, so the server has seen that.
+            for _ in range(2):
+                httpx2.get(f"{server.url}/livez").raise_for_status()
             other.execute("ROLLBACK")
         other.close()
         line = access_line(server, "left")

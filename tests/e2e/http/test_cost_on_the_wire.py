@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url
 from steward.service_layer.tokens import Tokens
 
-from tests.support.http import PASSWORD
+from tests.support.http import PASSWORD, PATIENT
 from tests.support.steward_server import StewardServer
 from tests.support.wire_counter import WireCounter, counting
 
@@ -196,7 +196,7 @@ def caller(postgres_of_module: str, counter: WireCounter) -> Iterator[Caller]:
     """Of a server with a single connection, so that what one request has prepared the next one finds."""
     url = make_url(postgres_of_module).set(host="127.0.0.1", port=counter.port)
     through_it = url.render_as_string(hide_password=False)
-    limits = {"rate_limits": True, "rate_limit_sign_in": "1000/h", "rate_limit_recipient": "1000/h"}
+    limits = {**PATIENT, "rate_limits": True, "rate_limit_sign_in": "1000/h", "rate_limit_recipient": "1000/h"}
     with StewardServer(through_it, pool_size=1, **limits) as server:
         yield Caller(server, counter)
 

@@ -142,8 +142,8 @@ class DeprecatingServer(StewardServer):
     module = ("tests.e2e.http.deprecating_server",)
 
 
-def test_a_server_process_says_so_in_each_answer_of_the_route_and_in_no_other(server_url: str) -> None:
-    with DeprecatingServer(server_url) as server:
+def test_a_server_process_says_so_in_each_answer_of_the_route_and_in_no_other(sqlite_url: str) -> None:
+    with DeprecatingServer(sqlite_url) as server:
         server.sign_in()
         told = {}
         for path, headers in (

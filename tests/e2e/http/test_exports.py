@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from steward.domain.items import NewItem
 from steward.domain.users import UserId
 from steward.service_layer.exports import CHUNK
 from steward.service_layer.imports import import_items
+from steward.testing import Clock
 
 from tests.support.exchange import Exchange
 from tests.support.http import Api, faults_of, problem_of, serving
@@ -150,24 +151,18 @@ async def test_by_http_1_0_a_cut_answer_would_look_whole_so_there_is_none(api: A
     assert (await Exchange(api.app, http_version="1.0").request("HEAD", EXPORT, hoarder)).status == 200
 
 
-@pytest_asyncio.fixture
-async def short_lived(sqlite_url: str) -> AsyncIterator[tuple[Api, dict[str, str]]]:
-    """Where an access token is good for a second."""
-    async with serving(sqlite_url, access_token_ttl=1) as api:
+async def test_a_token_that_expires_meanwhile_was_good_enough(sqlite_url: str) -> None:
+    async with serving(sqlite_url) as api:
+        clock = api.database.clock = Clock(datetime.now(UTC))
         ada = await api.user("ada")
         await add_items(api, ada["id"], MANY)
-        form = {"grant_type": "password", "username": "ada", "password": "swordfish 8"}
-        token = (await api.anonymous.post("/auth/token", data=form)).json()["access_token"]
-        yield api, {"Authorization": f"Bearer {token}"}
+        headers = await api.bearer(ada["id"])
 
+        async def taking() -> None:
+            clock.advance(days=1)
+            told = await api.anonymous.get("/users/me", headers=headers)
+            assert problem_of(told) == (401, "token_expired")
 
-async def test_a_token_that_expires_meanwhile_was_good_enough(short_lived: tuple[Api, dict[str, str]]) -> None:
-    api, headers = short_lived
-
-    async def taking() -> None:
-        while (await api.anonymous.get("/users/me", headers=headers)).status_code == 200:
-            pass
-
-    answer = await Exchange(api.app, taking=taking).request("GET", EXPORT, headers)
-    assert answer.is_whole
-    assert answer.body.count(b"\n") == MANY
+        answer = await Exchange(api.app, taking=taking).request("GET", EXPORT, headers)
+        assert answer.is_whole
+        assert answer.body.count(b"\n") == MANY

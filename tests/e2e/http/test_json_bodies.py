@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.http import Api, faults_of, problem_of
@@ -146,7 +146,8 @@ async def test_an_answer_is_not_many_times_as_long_as_its_request(edge: Api) -> 
     assert "more than 100 faults" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(("method", "path"), TAKE_A_BODY)
+# That each operation refuses one: test_problems.py.
+@pytest.mark.parametrize(("method", "path"), [("POST", "/items"), ("PATCH", "/items/1")])
 @pytest.mark.parametrize(
     "headers",
     [
@@ -183,11 +184,11 @@ async def in_pieces() -> AsyncIterator[bytes]:
         yield b" " * 10_000
 
 
-@pytest.mark.parametrize(("method", "path"), TAKE_A_BODY)
-async def test_a_body_beyond_the_limit_is_refused_announced_or_not(edge: Api, method: str, path: str) -> None:
-    announced = await edge.client.request(method, path, content=b" " * 100_001, headers=JSON)
+async def test_a_body_beyond_the_limit_is_refused_announced_or_not(edge: Api) -> None:
+    """That each operation refuses one: test_problems.py."""
+    announced = await post(edge, b" " * 100_001)
     assert problem_of(announced) == (413, "body_too_large")
-    unannounced = await edge.client.request(method, path, content=in_pieces(), headers=JSON)
+    unannounced = await edge.client.post("/items", content=in_pieces(), headers=JSON)
     assert problem_of(unannounced) == (413, "body_too_large")
 
 
@@ -214,7 +215,7 @@ members = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=st.dictionaries(members, any_json, max_size=6) | any_json, request_line=st.sampled_from(TAKE_A_BODY))
 async def test_no_json_whatsoever_is_an_internal_error(edge: Api, body: Any, request_line: tuple[str, str]) -> None:
     method, path = request_line
@@ -222,7 +223,7 @@ async def test_no_json_whatsoever_is_an_internal_error(edge: Api, body: Any, req
     assert answer.status_code in {200, 201, 400, 404, 409, 422}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(body=st.binary(max_size=200), kind=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
 async def test_no_bytes_whatsoever_are_an_internal_error(edge: Api, body: bytes, kind: str) -> None:
     for headers in (JSON, {"Content-Type": kind}, {"Content-Type": f"application/json;{kind}"}):

@@ -40,23 +40,23 @@ def _is_refusal_of(member: str, path: str, status: int, problem: dict[str, Any])
 
 
 @pytest.mark.parametrize("member", forbidden_members("users", SIGN_UP))
-async def test_a_sign_up_takes_nothing_else(api: Api, member: str) -> None:
-    await assert_refused(api, "POST", "/users", SIGN_UP, member)
+async def test_a_sign_up_takes_nothing_else(edge: Api, member: str) -> None:
+    await assert_refused(edge, "POST", "/users", SIGN_UP, member)
 
 
 @pytest.mark.parametrize("member", forbidden_members("users", {"username": "", "email": ""}))
-async def test_a_member_changes_nothing_else_of_themselves(api: Api, member: str) -> None:
-    await assert_refused(api, "PATCH", "/users/me", {"email": "new@example.org"}, member)
+async def test_a_member_changes_nothing_else_of_themselves(edge: Api, member: str) -> None:
+    await assert_refused(edge, "PATCH", "/users/me", {"email": "new@example.org"}, member)
 
 
 @pytest.mark.parametrize("member", forbidden_members("items", ITEM))
-async def test_a_new_item_takes_nothing_else(api: Api, member: str) -> None:
-    await assert_refused(api, "POST", "/items", ITEM, member)
+async def test_a_new_item_takes_nothing_else(edge: Api, member: str) -> None:
+    await assert_refused(edge, "POST", "/items", ITEM, member)
 
 
 @pytest.mark.parametrize("member", forbidden_members("items", ITEM))
-async def test_a_change_of_an_item_takes_nothing_else(api: Api, member: str) -> None:
-    await assert_refused(api, "PATCH", "/items/{item}", {"name": "Case"}, member)
+async def test_a_change_of_an_item_takes_nothing_else(edge: Api, member: str) -> None:
+    await assert_refused(edge, "PATCH", "/items/{item}", {"name": "Case"}, member)
 
 
 @pytest.mark.parametrize("who", ["anonymous", "owner", "admin"])

@@ -1,13 +1,15 @@
 """A request has its answer in time, or an error that says that nothing was stored."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 
 import asyncpg
+import httpx2
 import pytest
 from sqlalchemy import make_url
 
+from tests.support.http import PATIENT
 from tests.support.steward_server import StewardServer
 
 
@@ -28,24 +30,29 @@ async def held_by_somebody_else(url: str, item_id: int) -> AsyncIterator[None]:
             await other.close()
 
 
-@pytest.mark.parametrize(
-    ("setting", "path", "body"),
-    [
-        ("request_timeout", "/items/{id}", {"name": "Crate"}),
-        ("batch_timeout", "/items/batch", {"operations": [{"op": "update", "id": 0, "changes": {"name": "Crate"}}]}),
-    ],
-)
-async def test_what_is_late_is_not_stored(server_url: str, setting: str, path: str, body: dict[str, object]) -> None:
-    with StewardServer(server_url, **{setting: 1, "busy_timeout": 3}) as server:
+@pytest.fixture(scope="module")
+def server(url_of_module: str) -> Iterator[StewardServer]:
+    """Whose deadline comes before everybody else's."""
+    with StewardServer(url_of_module, **{**PATIENT, "request_timeout": 4, "batch_timeout": 4}) as server:
         server.sign_in()
-        item = server.client.post("/items", json={"name": "Box"}).raise_for_status().json()
-        for operation in body.get("operations", ()):  # type: ignore[attr-defined]
-            operation["id"] = item["id"]
-        method = "POST" if "operations" in body else "PATCH"
-        async with held_by_somebody_else(server_url, item["id"]):
-            late = server.client.request(method, path.format(**item), json=body)
-        assert (late.status_code, late.json()["code"]) == (503, "deadline_exceeded")
-        assert int(late.headers["Retry-After"]) >= 1
-        assert server.client.get(f"/items/{item['id']}").json() == item
-        assert server.client.request(method, path.format(**item), json=body).status_code == 200
-        assert server.client.get(f"/items/{item['id']}").json()["name"] == "Crate"
+        yield server
+
+
+@pytest.mark.parametrize("is_batch", [False, True])
+async def test_what_is_late_is_not_stored(server: StewardServer, url_of_module: str, is_batch: bool) -> None:
+    item = server.client.post("/items", json={"name": "Box"}).raise_for_status().json()
+
+    def rename() -> httpx2.Response:
+        changes = {"name": "Crate"}
+        if not is_batch:
+            return server.client.patch(f"/items/{item['id']}", json=changes)
+        operations = [{"op": "update", "id": item["id"], "changes": changes}]
+        return server.client.post("/items/batch", json={"operations": operations})
+
+    async with held_by_somebody_else(url_of_module, item["id"]):
+        late = rename()
+    assert (late.status_code, late.json()["code"]) == (503, "deadline_exceeded")
+    assert int(late.headers["Retry-After"]) >= 1
+    assert server.client.get(f"/items/{item['id']}").json() == item
+    assert rename().status_code == 200
+    assert server.client.get(f"/items/{item['id']}").json()["name"] == "Crate"

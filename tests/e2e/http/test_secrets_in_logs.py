@@ -87,7 +87,7 @@ async def test_no_secret_is_printed(own_postgres: PostgresServer, log_format: st
             secrets += await _everything_fails(client)
     printed = "\n".join(server.output + server.errors)
     assert printed.count("internal_error") == 3, "there was nothing to look through"
-    assert printed.count("database_unavailable") == 6
+    assert printed.count("database_unavailable") == 2
     assert "DETAIL: …" in printed
     assert "Bearer stwa_…" in printed
     own = [DATABASE_PASSWORD, ADMIN_PASSWORD, WRONG_PASSWORD, SECRET_KEY, IN_QUERY, IN_BODY, IN_PATH, PASSWORD]
@@ -97,10 +97,8 @@ async def test_no_secret_is_printed(own_postgres: PostgresServer, log_format: st
 async def _everything_fails(client: httpx2.AsyncClient) -> list[str]:
     token = Tokens.draw().access
     sign_in = {"grant_type": "password", "username": "admin", "password": ADMIN_PASSWORD}
-    for _ in range(3):
-        assert (await client.post("/auth/token", data=sign_in)).status_code == 503
-        answer = await client.get("/users/me", headers={"Authorization": f"Bearer {token}"})
-        assert answer.status_code == 503
+    assert (await client.post("/auth/token", data=sign_in)).status_code == 503
+    assert (await client.get("/users/me", headers={"Authorization": f"Bearer {token}"})).status_code == 503
     return [token]
 
 

@@ -6,12 +6,13 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.http import hold_to_the_contract
+from tests.support.http import PATIENT, hold_to_the_contract
 from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
 
 from .signing_in import bearer
 
 LIMITS = {
+    **PATIENT,
     "rate_limits": True,
     "rate_limit_sign_in": "4/1h",
     "rate_limit_sign_up": "4/1h",

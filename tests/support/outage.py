@@ -13,7 +13,7 @@ import httpx2
 
 from .steward_server import StewardServer
 
-BACK = 60.0  # seconds; guards against a hang
+BACK = 120.0  # seconds; guards against a hang
 _LATER = {"database_unavailable", "deadline_exceeded", "overloaded"}
 _names = itertools.count(1)
 

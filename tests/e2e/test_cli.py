@@ -16,7 +16,7 @@ from steward.service_layer import users
 
 from ..conftest import Postgres
 from ..support.steward_command import steward
-from ..support.steward_server import SECRET, environment
+from ..support.steward_server import PATIENT, SECRET, environment
 
 PASSWORD = "correct horse battery"
 NOBODY_LISTENS = "postgresql+asyncpg://steward:s3cr3t@127.0.0.1:1/steward"
@@ -101,7 +101,7 @@ def test_a_terminal_is_asked_for_the_password_twice_and_does_not_show_it(sqlite_
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
-        env=environment(database_url=sqlite_url),
+        env=environment(**{**PATIENT, "database_url": sqlite_url}),
     ) as process:
         os.close(terminal)
         shown = ""
@@ -200,6 +200,6 @@ def _read_until(controller: int, wanted: str) -> str:
     """Fails after a while: a question that is not asked would be waited for, for ever."""
     shown = b""
     while wanted.encode() not in shown:
-        assert select.select([controller], [], [], 60.0)[0], f"shown so far: {shown!r}"
+        assert select.select([controller], [], [], 120.0)[0], f"shown so far: {shown!r}"
         shown += os.read(controller, 4096)
     return shown.decode()

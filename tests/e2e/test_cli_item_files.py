@@ -16,7 +16,7 @@ from steward.service_layer import lists, users
 from steward.testing import given_item, given_user
 
 from ..support.steward_command import steward
-from ..support.steward_server import environment
+from ..support.steward_server import PATIENT, environment
 
 ODD: list[dict[str, Any]] = [
     {"name": "=Box", "description": None, "quantity": 0, "attributes": {"z": 1, "a": [2.50, None]}},
@@ -71,7 +71,7 @@ async def test_one_command_may_feed_the_other(url: str, format: str) -> None:
 
 
 def in_a_shell(command: str, url: str) -> subprocess.CompletedProcess[str]:
-    settings = {**environment(database_url=url), "steward": f"{sys.executable} -m steward"}
+    settings = {**environment(**{**PATIENT, "database_url": url}), "steward": f"{sys.executable} -m steward"}
     return subprocess.run(command, shell=True, capture_output=True, text=True, env=settings, check=False)
 
 

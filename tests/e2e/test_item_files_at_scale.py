@@ -18,7 +18,7 @@ from steward.entrypoints.item_files.formats import Format
 from steward.entrypoints.item_files.reading import ItemFile
 from steward.testing import given_user
 
-from ..support.steward_server import environment
+from ..support.steward_server import PATIENT, environment
 
 ITEMS = int(os.environ.get("STEWARD_TEST_ITEMS", "3000"))
 MOST_MEMORY = 250 * 1024  # KiB, of a process, however many items there are
@@ -39,7 +39,7 @@ def run(url: str, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-c", MEASURED, sys.executable, "-m", "steward", *arguments],
         stdout=subprocess.PIPE,
-        env=environment(database_url=url),
+        env=environment(**{**PATIENT, "database_url": url}),
         check=True,
     )
     assert int(done.stdout) < MOST_MEMORY

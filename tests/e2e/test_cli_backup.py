@@ -193,13 +193,6 @@ def test_other_databases_have_tools_of_their_own(command: str, file: Path) -> No
     assert "a database in memory belongs to its process" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["backup", "restore", "copy"])
-def test_every_command_explains_itself(command: str) -> None:
-    done = steward("db", command, "--help")
-    assert done.returncode == 0
-    assert f"steward db {command}" in done.stdout
-
-
 def test_what_is_refused_is_told_in_a_sentence(sqlite_url: str, file: Path) -> None:
     done = steward("db", "restore", str(file), database_url=sqlite_url)
     assert (done.returncode, done.stderr) == (1, f"Error: There is no file {file}\n")

@@ -21,7 +21,7 @@ _LIMIT = 150.0  # seconds, more than a request may take; a test that hangs must 
 # As weak as it can be, so that hashing takes no time.
 QUICK_HASHING = {"hash_memory": 8, "hash_iterations": 1}
 # A busy machine is no reason for a refusal: those of the deadlines that it exceeds, longer than any test takes.
-PATIENT = {
+PATIENT: dict[str, Any] = {
     "connect_timeout": 60,
     "pool_timeout": 60,
     "statement_timeout": 60,

@@ -85,7 +85,7 @@ def create_app(database: Database) -> FastAPI:
 
 def serve(port: int, url: str, workers: int) -> None:
     """Each worker is a fork that listens on the same socket and can be killed alone."""
-    app = create_app(Database(url, pool=PoolSettings(size=3, wait=10)))
+    app = create_app(Database(url, pool=PoolSettings(size=3, wait=60, statement=60, connect=60, busy=60)))
     with socket.create_server(("127.0.0.1", port)) as listener:
         for _ in range(workers):
             if os.fork() == 0:

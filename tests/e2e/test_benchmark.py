@@ -13,6 +13,7 @@ from benchmarks.speed.servers import NAMES, Running, all_serving
 from benchmarks.speed.work import OPERATIONS, Work
 
 ITEMS = 200
+CLIENT = httpx2.Client(timeout=60, verify=False, limits=httpx2.Limits(max_keepalive_connections=0))
 MAY_DIFFER = {"id", "owner_id", "name", "created_at", "updated_at", "next_cursor"}
 
 
@@ -34,7 +35,7 @@ def ask(running: Running, database: BenchDatabase, operation: str) -> httpx2.Res
     versions = database.versions(ITEMS, random)
     untouched = {each: version for each, version in versions.items() if version == 1}
     request = Work(ITEMS, running.owner, untouched).requests(operation, 1, random)[0]
-    return httpx2.request(
+    return CLIENT.request(
         request.method,
         running.url + request.path,
         content=request.body or None,
@@ -65,5 +66,5 @@ def test_a_version_that_is_gone_is_refused_by_all_of_them(servers: list[Running]
     for running in servers:
         assert ask(running, database, "patch").status_code == 200
         request = Work(ITEMS, running.owner, {1: 999}).requests("patch", 1, Random(7))[0]
-        stale = httpx2.patch(running.url + request.path, content=request.body, headers=request.headers(running.token))
+        stale = CLIENT.patch(running.url + request.path, content=request.body, headers=request.headers(running.token))
         assert stale.status_code == 412

@@ -6,17 +6,22 @@ import pty
 import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
 from steward.domain.users import Role
+from steward.entrypoints.cli.main import app
 from steward.service_layer import users
+from typer.main import get_command
+from typer.testing import CliRunner
 
 from ..conftest import Postgres
 from ..support.steward_command import steward
-from ..support.steward_server import SECRET, environment
+from ..support.steward_server import PATIENT, SECRET, environment
 
 PASSWORD = "correct horse battery"
 NOBODY_LISTENS = "postgresql+asyncpg://steward:s3cr3t@127.0.0.1:1/steward"
@@ -30,32 +35,26 @@ def test_help_imports_nothing_slow() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "",
-        "serve",
-        "seed",
-        "check",
-        "db",
-        "db upgrade",
-        "db downgrade",
-        "db current",
-        "user",
-        "user create",
-        "user list",
-        "user reset-password",
-        "user activate",
-        "user deactivate",
-        "session",
-        "session list",
-        "session revoke",
-    ],
-)
-def test_every_command_explains_itself(command: str) -> None:
-    done = steward(*command.split(), "--help")
+def test_every_command_explains_itself() -> None:
+    done = steward("--help")
     assert done.returncode == 0
-    assert f"Usage: steward {command}".rstrip() in done.stdout.replace("python -m steward", "steward")
+    assert "Usage: python -m steward" in done.stdout
+    commands = dict(_commands(get_command(app)))
+    assert {"serve", "seed", "check", "export", "import", "db upgrade", "db backup", "user list"} <= commands.keys()
+    for name, command in commands.items():
+        # In this process: to start one for each of them would prove nothing more.
+        shown = CliRunner().invoke(app, [*name.split(), "--help"])
+        assert shown.exit_code == 0
+        assert f"steward {name}" in shown.stdout
+        assert command.help, name
+        assert " ".join(command.help.split()) in " ".join(shown.stdout.split())
+
+
+def _commands(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    for each, command in group.commands.items():
+        yield f"{name} {each}".strip(), command
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{name} {each}".strip())
 
 
 def test_version_is_that_of_the_distribution() -> None:
@@ -79,14 +78,14 @@ def test_an_unknown_revision_is_told_in_a_sentence(sqlite_url: str) -> None:
     assert "Traceback" not in done.stderr
 
 
-async def test_a_user_is_created_with_a_password_from_standard_input(server_url: str) -> None:
+async def test_a_user_is_created_with_a_password_from_standard_input(sqlite_url: str) -> None:
     done = steward(
         *("user", "create", "--username", "Ζωή", "--email", "zoe@example.org", "--role", "admin", "--password-stdin"),
         input=f"{PASSWORD}\n",
-        database_url=server_url,
+        database_url=sqlite_url,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("User 1 is Ζωή (admin)\n", "", 0)
-    async with Database(server_url) as database:
+    async with Database(sqlite_url) as database:
         stored = await users.get_user(database.unit_of_work(), Actor.system(), user_id=1)  # type: ignore[arg-type]
     assert stored.role is Role.ADMIN
     assert stored.password_hash is not None
@@ -101,7 +100,7 @@ def test_a_terminal_is_asked_for_the_password_twice_and_does_not_show_it(sqlite_
         stdout=terminal,
         stderr=terminal,
         start_new_session=True,
-        env=environment(database_url=sqlite_url),
+        env=environment(**{**PATIENT, "database_url": sqlite_url}),
     ) as process:
         os.close(terminal)
         shown = ""
@@ -124,8 +123,6 @@ def test_without_a_terminal_the_password_has_to_be_announced(sqlite_url: str) ->
     ("arguments", "password", "told"),
     [
         (("--username", "ada", "--email", "other@example.org"), PASSWORD, "This username is taken"),
-        (("--username", "eve", "--email", "ADA@example.org"), PASSWORD, "This e-mail address is taken"),
-        (("--username", "a b", "--email", "b@example.org"), PASSWORD, "username: "),
         (("--username", "bob", "--email", "b@example.org"), "short", "password: "),
     ],
 )
@@ -140,23 +137,21 @@ async def test_what_the_domain_refuses_is_told_in_a_sentence(
     assert password not in done.stdout + done.stderr
 
 
-async def test_users_are_listed_for_people_and_for_programs(server_url: str) -> None:
-    await _register(server_url, username="ada", email="[red]ada@example.org")
-    await _register(server_url, username="יעל", email="yael@example.org")
+async def test_users_are_listed_for_people_and_for_programs(sqlite_url: str) -> None:
+    await _register(sqlite_url, username="ada", email="[red]ada@example.org")
+    await _register(sqlite_url, username="יעל", email="yael@example.org")
 
-    table = steward("user", "list", database_url=server_url).stdout
+    table = steward("user", "list", database_url=sqlite_url).stdout
     assert table.index("יעל") < table.index("ada"), "the newest first"
     assert "[red]" in table, "data is not markup"
 
-    rows = json.loads(steward("user", "list", "--json", "--limit", "1", database_url=server_url).stdout)
+    rows = json.loads(steward("user", "list", "--json", "--limit", "1", database_url=sqlite_url).stdout)
     assert [row["username"] for row in rows] == ["יעל"]
     assert rows[0]["created_at"].endswith("Z")
     assert "password_hash" not in rows[0]
 
 
-@pytest.mark.parametrize(
-    "command", [("user", "list"), ("seed", "--users", "1"), ("serve", "--port", "0"), ("db", "current")]
-)
+@pytest.mark.parametrize("command", [("user", "list"), ("serve", "--port", "0")])
 def test_a_database_that_cannot_be_reached_is_told_in_one_line_without_its_password(command: tuple[str, ...]) -> None:
     done = steward(*command, database_url=NOBODY_LISTENS, secret_key=SECRET)
     assert done.returncode == 1
@@ -200,6 +195,6 @@ def _read_until(controller: int, wanted: str) -> str:
     """Fails after a while: a question that is not asked would be waited for, for ever."""
     shown = b""
     while wanted.encode() not in shown:
-        assert select.select([controller], [], [], 60.0)[0], f"shown so far: {shown!r}"
+        assert select.select([controller], [], [], 120.0)[0], f"shown so far: {shown!r}"
         shown += os.read(controller, 4096)
     return shown.decode()

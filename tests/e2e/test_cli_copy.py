@@ -6,6 +6,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -19,7 +21,7 @@ from ..conftest import Postgres
 from ..support.ended import hears_ctrl_c
 from ..support.filling import fill_items, fill_users
 from ..support.steward_command import steward
-from ..support.steward_server import StewardServer, environment
+from ..support.steward_server import PATIENT, StewardServer, environment
 
 ITEMS = int(os.environ.get("STEWARD_TEST_ITEMS", "3000"))
 MOST_MEMORY = 250 * 1024  # KiB, however many items there are
@@ -105,34 +107,49 @@ async def test_many_items_are_copied_in_little_memory(sqlite_url: str, postgres_
 def peak_memory(*arguments: str) -> int:
     """Of the command, run to its end, in KiB."""
     command = [sys.executable, "-S", "-c", MEASURED, sys.executable, "-m", "steward", *arguments]
-    return int(subprocess.run(command, stdout=subprocess.PIPE, env=environment(), check=True).stdout)
+    return int(subprocess.run(command, stdout=subprocess.PIPE, env=environment(**PATIENT), check=True).stdout)
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 async def test_a_copy_that_was_ended_leaves_nothing(sqlite_url: str, postgres_url: str, how: signal.Signals) -> None:
     await fill(sqlite_url, 3_000)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "steward", "db", "copy", sqlite_url, postgres_url),
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-        preexec_fn=hears_ctrl_c,
-    )
-    async with asyncio.timeout(LIMIT):
-        await rows_being_copied(postgres_url)
-        process.send_signal(how)
-        assert await process.wait() in ((130,) if how is signal.SIGINT else (-signal.SIGKILL,))
+    async with stopped_at_the_items(postgres_url) as connection:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "steward", "db", "copy", sqlite_url, postgres_url),
+            stderr=subprocess.DEVNULL,
+            env=environment(**PATIENT),
+            preexec_fn=hears_ctrl_c,
+        )
+        async with asyncio.timeout(LIMIT):
+            while not await connection.fetchval(STOPPED):  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(0.01)
+            process.send_signal(how)
+            assert await process.wait() == (130 if how is signal.SIGINT else -signal.SIGKILL)
     assert not any((await row_counts(postgres_url)).values())
     assert steward("db", "copy", sqlite_url, postgres_url).returncode == 0
 
 
-async def rows_being_copied(url: str) -> None:
-    """Until the transaction of the copy holds its locks: from then on it is writing."""
+# Whoever writes an item waits for the advisory lock.
+STOP = """
+CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql
+    AS 'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END';
+CREATE TRIGGER stop BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION stop();
+SELECT pg_advisory_lock(1);
+"""
+STOPPED = "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
+GO_ON = "SELECT pg_advisory_unlock(1)"
+FORGET = "DROP TRIGGER stop ON items; DROP FUNCTION stop()"
+
+
+@asynccontextmanager
+async def stopped_at_the_items(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """At the end of the block no transaction has the tables any more."""
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        while not await connection.fetchval(
-            "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock')"
-        ):
-            pass
+        await connection.execute(STOP)
+        yield connection
+        await connection.execute(GO_ON)
+        await connection.execute(FORGET)
     finally:
         await connection.close()
 

@@ -16,7 +16,7 @@ from steward.service_layer import lists, users
 from steward.testing import given_item, given_user
 
 from ..support.steward_command import steward
-from ..support.steward_server import environment
+from ..support.steward_server import PATIENT, environment
 
 ODD: list[dict[str, Any]] = [
     {"name": "=Box", "description": None, "quantity": 0, "attributes": {"z": 1, "a": [2.50, None]}},
@@ -26,14 +26,18 @@ ODD: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-async def url(server_url: str) -> str:
+async def url(sqlite_url: str) -> str:
+    return await filled(sqlite_url)
+
+
+async def filled(url: str) -> str:
     """Ada has odd items, Bob has none."""
-    async with Database(server_url) as database:
+    async with Database(url) as database:
         ada = await given_user(database, username="ada")
         await given_user(database, username="bob")
         for each in ODD:
             await given_item(database, owner=ada, **each)
-    return server_url
+    return url
 
 
 async def items_of(url: str, name: str) -> list[Item]:
@@ -48,8 +52,12 @@ async def as_odd(url: str, name: str) -> list[dict[str, object]]:
     return [{field: getattr(item, field) for field in ODD[0]} for item in await items_of(url, name)]
 
 
-@pytest.mark.parametrize(("suffix", "options"), [("ndjson", ()), ("csv", ("--snapshot",))])
-async def test_what_is_exported_is_imported(url: str, tmp_path: Path, suffix: str, options: tuple[str, ...]) -> None:
+OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {"sqlite": ("ndjson", ()), "postgres": ("csv", ("--snapshot",))}
+
+
+async def test_what_is_exported_is_imported(server_form: str, server_url: str, tmp_path: Path) -> None:
+    url = await filled(server_url)
+    suffix, options = OPTIONS[server_form]
     file = tmp_path / f"items.{suffix}"
     done = steward("export", "--owner", "ada", *options, str(file), database_url=url)
     assert (done.returncode, done.stdout) == (0, "")
@@ -71,7 +79,7 @@ async def test_one_command_may_feed_the_other(url: str, format: str) -> None:
 
 
 def in_a_shell(command: str, url: str) -> subprocess.CompletedProcess[str]:
-    settings = {**environment(database_url=url), "steward": f"{sys.executable} -m steward"}
+    settings = {**environment(**{**PATIENT, "database_url": url}), "steward": f"{sys.executable} -m steward"}
     return subprocess.run(command, shell=True, capture_output=True, text=True, env=settings, check=False)
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
 
 ARTEFACTS = Path(__file__).parents[2] / "var" / "test-artefacts"
-PATIENCE = 30_000  # milliseconds, of a busy machine
+PATIENCE = 90_000  # milliseconds, of a busy machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +80,30 @@ def browser() -> str:
     pytest.skip("No browser is installed: `apt-get install chromium`, or name one in STEWARD_TEST_BROWSER")
 
 
-@pytest.fixture
-def visit(browser: str, server_url: str) -> Iterator[Visit]:
+@pytest.fixture(scope="module")
+def chromium(browser: str) -> Iterator[Browser]:
     # As root, as in a container, Chromium starts only without its sandbox. It opens nothing but our own page.
     options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with StewardServer(server_url) as server, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser, args=options)
-        page = chromium.new_page(viewport={"width": 1280, "height": 1600})
-        page.set_default_timeout(PATIENCE)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser, args=options, timeout=PATIENCE)
         expect.set_options(timeout=PATIENCE)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StewardServer]:
+    with StewardServer(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('docs') / 'steward.db'}") as server:
+        yield server
+
+
+@pytest.fixture
+def visit(chromium: Browser, server: StewardServer) -> Iterator[Visit]:
+    with chromium.new_page(viewport={"width": 1280, "height": 1600}) as page:
+        page.set_default_timeout(PATIENCE)
         visit = Visit(page, server.url)
         visit.begin()
         yield visit
-        chromium.close()
 
 
 def test_a_person_signs_in_and_tries_the_api_out(visit: Visit) -> None:

@@ -12,8 +12,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 GUIDE = (DOCS / "http-api.md").read_text(encoding="utf-8")
 
 
-def test_the_commands_print_what_is_shown(server_url: str) -> None:
-    with StewardServer(server_url) as server:
+def test_the_commands_print_what_is_shown(sqlite_url: str) -> None:
+    with StewardServer(sqlite_url) as server:
         assert check_transcript(GUIDE, server.url.removeprefix("http://")) == 17
 
 

@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from steward.adapters.database.database import Database
 from steward.domain.items import NewItem
 from steward.domain.users import UserId
@@ -18,7 +17,7 @@ from steward.entrypoints.item_files.formats import Format
 from steward.entrypoints.item_files.reading import ItemFile
 from steward.testing import given_user
 
-from ..support.steward_server import environment
+from ..support.steward_server import PATIENT, environment
 
 ITEMS = int(os.environ.get("STEWARD_TEST_ITEMS", "3000"))
 MOST_MEMORY = 250 * 1024  # KiB, of a process, however many items there are
@@ -39,7 +38,7 @@ def run(url: str, *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "-S", "-c", MEASURED, sys.executable, "-m", "steward", *arguments],
         stdout=subprocess.PIPE,
-        env=environment(database_url=url),
+        env=environment(**{**PATIENT, "database_url": url}),
         check=True,
     )
     assert int(done.stdout) < MOST_MEMORY
@@ -51,8 +50,11 @@ def items_in(file: Path, format: Format) -> Iterator[NewItem]:
             yield from piece
 
 
-@pytest.mark.parametrize("format", list(Format))
-async def test_a_round_trip_gives_all_items_back_exactly(server_url: str, tmp_path: Path, format: Format) -> None:
+FORMATS = {"sqlite": Format.CSV, "postgres": Format.NDJSON}
+
+
+async def test_a_round_trip_gives_all_items_back_exactly(server_form: str, server_url: str, tmp_path: Path) -> None:
+    format = FORMATS[server_form]
     async with Database(server_url) as database:
         await given_user(database, username="ada")
         run(server_url, "seed", "--users", "0", "--items", str(ITEMS))

@@ -17,7 +17,7 @@ from tests.support.steward_server import SECRET, StewardServer
 pytestmark = needs_pgbouncer
 
 KEYS = 150
-SETTINGS = {"database_pooler": "pgbouncer", "pool_size": 3, "pool_timeout": 60, "request_timeout": 120}
+SETTINGS = {"database_pooler": "pgbouncer", "pool_size": 3}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ async def test_450_requests_to_three_processes_are_all_answered_and_each_key_has
         StewardServer(pooled_url, access_log=False, **SETTINGS) as three,
     ):
         one.sign_in()
-        async with httpx2.AsyncClient(headers=one.credentials, timeout=90) as client:
+        async with httpx2.AsyncClient(headers=one.credentials, timeout=150) as client:
 
             async def make_and_read(number: int) -> list[int]:
                 first, again, reader = (one, two, three)[number % 3 :] + (one, two, three)[: number % 3]

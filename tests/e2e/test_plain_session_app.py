@@ -15,9 +15,11 @@ import pytest_asyncio
 from sqlalchemy import text
 from steward.adapters.database.database import Database
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 from tests.support.notes import Note, create_tables, texts
 from tests.support.server import Server
+
+PATIENCE = 90.0  # seconds, of a busy machine
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -36,14 +38,14 @@ def servers(urls: dict[str, str]) -> Iterator[dict[str, Server]]:
 
 @pytest_asyncio.fixture
 async def notes(server_form: str, urls: dict[str, str]) -> AsyncIterator[Database]:
-    async with Database(urls[server_form]) as database:
+    async with Database(urls[server_form], pool=PATIENT) as database:
         await create_tables(database)
         yield database
 
 
 @pytest_asyncio.fixture
 async def client(server_form: str, servers: dict[str, Server]) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=servers[server_form].url, timeout=30) as client:
+    async with httpx2.AsyncClient(base_url=servers[server_form].url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -66,7 +68,8 @@ async def test_a_commit_that_fails_is_never_answered_with_success(notes: Databas
 
 async def test_a_deferred_duplicate_is_refused(urls: dict[str, str], servers: dict[str, Server]) -> None:
     """T1.1: SQLite has no unique constraints that are checked by COMMIT."""
-    async with Database(urls["postgres"]) as database, httpx2.AsyncClient(base_url=servers["postgres"].url) as client:
+    there = httpx2.AsyncClient(base_url=servers["postgres"].url, timeout=PATIENCE)
+    async with Database(urls["postgres"], pool=PATIENT) as database, there as client:
         async with database.session() as session:
             await session.execute(text("CREATE TABLE names (name TEXT UNIQUE DEFERRABLE INITIALLY DEFERRED)"))
 

@@ -17,7 +17,9 @@ from steward.adapters.database.database import Database
 from tests.support.outage import BACK, nothing_is_amiss, traffic
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy
-from tests.support.steward_server import StewardServer
+from tests.support.steward_server import AS_SHIPPED, StewardServer
+
+POOL = 4
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -45,11 +47,11 @@ async def test_a_restart_under_load_is_503_until_it_is_over(
     async with traffic(server) as going:
         await going.until_well(time.monotonic())
         postgres_to_kill.stop(keep=True)
-        await asyncio.sleep(0.5)
+        await going.until_refused()
         assert (await asyncio.to_thread(server.client.get, "/livez")).status_code == 200
         assert (await asyncio.to_thread(server.client.get, "/readyz")).status_code == 503
         postgres_to_kill.start()
-        await going.until_well(time.monotonic(), limit=BACK)
+        await going.until_well(time.monotonic())
     assert going.codes["database_unavailable"]
     await nothing_is_amiss(going)
 
@@ -74,17 +76,18 @@ async def test_while_packets_are_lost_it_is_503_in_time_and_then_all_is_well_aga
     the end, as TCP sends them again: tests/faults/test_swallowed_packets.py."""
     async with Proxy("127.0.0.1", postgres_to_kill.port).open() as proxy:
         url = f"postgresql+asyncpg://postgres@127.0.0.1:{proxy.port}/postgres"
-        server = StewardServer(url, access_log=False, pool_size=4)
+        server = StewardServer(url, pool_size=POOL, **AS_SHIPPED)  # the shorter its deadlines, the sooner it is over
         await asyncio.to_thread(server.start)  # the proxy needs this loop meanwhile
         try:
             await asyncio.to_thread(server.sign_in)
             async with traffic(server) as going:
                 await going.until_well(time.monotonic())
                 proxy.is_swallowing = True
-                await asyncio.sleep(11)  # as long as every connection of the pool takes to be given up
+                async with asyncio.timeout(BACK):
+                    while going.statuses[503] < POOL:  # noqa: ASYNC110 - nobody tells us
+                        await asyncio.sleep(0.02)
                 proxy.is_swallowing = False
-                await going.until_well(time.monotonic(), limit=BACK)
-            assert going.statuses[503]
+                await going.until_well(time.monotonic())
             await nothing_is_amiss(going)
         finally:
             await asyncio.to_thread(server.stop)

@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,13 +13,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from ..support.server import die_with_parent
-from ..support.steward_server import environment
+from ..support.server import die_with_parent, port_of, reserved_port
+from ..support.steward_server import PATIENT, environment
 from ..support.transcripts import blocks, check_transcript
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIMIT = 120.0  # seconds
+LIMIT = 300.0  # seconds
 
 
 def make(*arguments: str, **settings: object) -> subprocess.Popen[str]:
@@ -39,10 +38,9 @@ def make(*arguments: str, **settings: object) -> subprocess.Popen[str]:
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """Of the server that `make run` starts."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = make("run", port=port, database_url=f"sqlite+aiosqlite:///{tmp_path / 'var' / 'steward.db'}")
+    reserved = reserved_port()
+    port = port_of(reserved)
+    process = make("run", port=port, database_url=f"sqlite+aiosqlite:///{tmp_path / 'var' / 'steward.db'}", **PATIENT)
     try:
         deadline = time.monotonic() + LIMIT
         while True:
@@ -57,6 +55,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         output, _ = process.communicate(timeout=LIMIT)
+        reserved.close()
     assert "/docs" in output
     assert "'admin' is its first admin" in output
 
@@ -110,7 +109,7 @@ def test_the_commands_for_production_run_as_they_stand(postgres_url: str, tmp_pa
         assert program == "steward"
         done = subprocess.run(
             [sys.executable, "-m", "steward", *arguments],
-            env=environment(database_url=postgres_url, secret_key=made.stdout),
+            env=environment(database_url=postgres_url, secret_key=made.stdout, **PATIENT),
             cwd=tmp_path,
             capture_output=True,
             text=True,

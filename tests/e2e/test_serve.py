@@ -26,8 +26,8 @@ def _unexpected(errors: list[str]) -> list[str]:
     return [line for line in errors if "What is acknowledged may be lost" not in line]
 
 
-def test_it_tells_where_it_and_its_documentation_are(server_url: str) -> None:
-    with StewardServer(server_url) as server:
+def test_it_tells_where_it_and_its_documentation_are(sqlite_url: str) -> None:
+    with StewardServer(sqlite_url) as server:
         assert server.output[0].endswith(f" is at {server.url}")
         assert server.output[1].endswith(f" is at {server.url}/docs")
         assert server.client.get("/livez").status_code == 200
@@ -51,7 +51,7 @@ def test_a_new_sqlite_file_gets_schema_and_an_admin_whose_password_is_shown_once
 
 
 async def test_the_first_admin_is_made_by_the_settings_and_a_given_password_is_not_shown(
-    server_url: str, tmp_path: Path
+    postgres_url: str, tmp_path: Path
 ) -> None:
     secret = tmp_path / "password"
     secret.write_text(f"{PASSWORD}\n")
@@ -61,20 +61,20 @@ async def test_the_first_admin_is_made_by_the_settings_and_a_given_password_is_n
         "admin_password": None,
         "admin_password_file": secret,
     }
-    with StewardServer(server_url, **settings) as server:
+    with StewardServer(postgres_url, **settings) as server:
         assert not [line for line in server.output + server.errors if PASSWORD in line or "with the password" in line]
-    async with Database(server_url) as database:
+    async with Database(postgres_url) as database:
         [admin] = await lists.list_users(database.unit_of_work(), Actor.system())
     assert (admin.username, admin.email) == ("Ζωή", "zoe@example.org")
     assert admin.password_hash is not None
 
 
-async def test_there_is_no_first_admin_where_there_are_users(server_url: str) -> None:
-    async with Database(server_url) as database:
+async def test_there_is_no_first_admin_where_there_are_users(sqlite_url: str) -> None:
+    async with Database(sqlite_url) as database:
         await users.register_user(database.unit_of_work(), Actor.system(), username="ada", email="ada@example.org")
-    with StewardServer(server_url) as server:
+    with StewardServer(sqlite_url) as server:
         assert not [line for line in server.output if "first admin" in line]
-    async with Database(server_url) as database:
+    async with Database(sqlite_url) as database:
         [ada] = await lists.list_users(database.unit_of_work(), Actor.system())
     assert ada.username == "ada"
 
@@ -154,9 +154,8 @@ def test_a_sqlite_file_gets_a_secret_that_its_owner_alone_can_read(tmp_path: Pat
         assert file.read_bytes() == made
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_postgres_is_not_served_without_a_secret(postgres_url: str, workers: str) -> None:
-    refused = steward("serve", "--port", "0", "--workers", workers, database_url=postgres_url)
+def test_postgres_is_not_served_without_a_secret(postgres_url: str) -> None:
+    refused = steward("serve", "--port", "0", "--workers", "2", database_url=postgres_url)
     assert refused.returncode == 1
     assert refused.stderr.startswith("Error: STEWARD_SECRET_KEY: has to be given with PostgreSQL")
     assert refused.stderr.count("\n") == 1

@@ -4,23 +4,22 @@ import pytest
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 
+from ..conftest import Postgres
 from ..support.postgres import PostgresServer
 from ..support.steward_command import steward
 from ..support.steward_server import SECRET, StewardServer
 
 
-@pytest.mark.parametrize("setting", ["fsync", "full_page_writes", "synchronous_commit"])
-def test_a_setting_that_may_lose_commits_is_refused_with_its_remedy_and_nothing_is_migrated(setting: str) -> None:
-    postgres = PostgresServer(durable=True, settings={setting: "off"})
-    try:
-        url = postgres.url("postgres")
-        refused = steward("serve", "--port", "0", "--migrate", database_url=url, secret_key=SECRET)
-        current = steward("db", "current", database_url=url)
-    finally:
-        postgres.stop()
+async def test_what_may_lose_commits_is_refused_with_its_remedy_and_nothing_is_migrated(postgres: Postgres) -> None:
+    """Each setting alone: tests/e2e/test_cli_check.py, of the same checks."""
+    url = await postgres.create(empty=True)
+    refused = steward("serve", "--port", "0", "--migrate", database_url=url, secret_key=SECRET)
+    current = steward("db", "current", database_url=url)
+    await postgres.drop(url)
     assert refused.returncode == 1
-    assert f"Error: PostgreSQL's {setting} is off: " in refused.stderr
-    assert f"ALTER SYSTEM SET {setting} = on" in refused.stderr
+    for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+        assert f"Error: PostgreSQL's {setting} is off: " in refused.stderr
+        assert f"ALTER SYSTEM SET {setting} = on" in refused.stderr
     assert "STEWARD_ALLOW_UNSAFE_DURABILITY" in refused.stderr
     assert "revision none" in current.stdout
 

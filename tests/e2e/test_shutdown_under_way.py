@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import select
 import signal
+import socket
 import time
 from collections.abc import Iterator
 
@@ -14,7 +16,7 @@ from sqlalchemy import make_url
 from ..support.proxy import Proxy
 from ..support.server import Server
 from ..support.steward_server import StewardServer
-from .http.raw_connections import SMALL, all_of, connected, head_of, up_to
+from .http.raw_connections import LIMIT, SMALL, all_of, connected, head_of, up_to
 
 NDJSON = "Content-Type: application/x-ndjson"
 HEADERS = {"Content-Type": "application/x-ndjson"}
@@ -37,27 +39,60 @@ def hurried(sqlite_url: str) -> Iterator[StewardServer]:
         yield server
 
 
-def add_more_than_buffers_hold(server: StewardServer) -> None:
-    for _ in range(10):
+@pytest.fixture(scope="module")
+def held_by_buffers() -> int:
+    """How much this machine takes from a server for a client that takes nothing, in bytes."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
+        client.connect(listener.getsockname())
+        server, _ = listener.accept()
+        with server:
+            server.setblocking(False)
+            held = 0
+            while select.select([], [server], [], 1.0)[1]:
+                held += server.send(bytes(65536))
+    return held
+
+
+def add_more_than_buffers_hold(server: StewardServer, held: int) -> None:
+    """Far more: they grow while something is taken, and the server has one of its own."""
+    for _ in range((3 * held + 2_000_000) // (100 * len(BIG)) + 1):
         server.client.post("/items/import", content=BIG * 100, headers=HEADERS).raise_for_status()
 
 
-def test_an_export_under_way_is_sent_to_its_end(patient: StewardServer) -> None:
-    add_more_than_buffers_hold(patient)
+def begin_export(server: StewardServer, connection: socket.socket) -> None:
+    """One byte of the answer is taken, and no more: the rest waits."""
+    connection.sendall(head_of(server, "GET /items/export"))
+    assert connection.recv(1) == b"H"
+
+
+def stop_listening(server: StewardServer) -> None:
+    server.process.send_signal(signal.SIGTERM)
+    give_up_at = time.monotonic() + LIMIT
+    while True:
+        try:
+            with connected(server):
+                assert time.monotonic() < give_up_at, "the signal had no effect"
+                time.sleep(0.02)
+        except OSError:
+            return
+
+
+def test_an_export_under_way_is_sent_to_its_end(patient: StewardServer, held_by_buffers: int) -> None:
+    add_more_than_buffers_hold(patient, held_by_buffers)
     with connected(patient, buffer=SMALL) as connection:
-        connection.sendall(head_of(patient, "GET /items/export"))
-        up_to(connection, b"\n")
-        patient.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)  # it has stopped listening
+        begin_export(patient, connection)
+        stop_listening(patient)
         assert all_of(connection).endswith(LAST_CHUNK)
     assert patient.wait() == 0
 
 
-def test_an_export_that_is_not_taken_is_cut_off_and_does_not_look_whole(hurried: StewardServer) -> None:
-    add_more_than_buffers_hold(hurried)
+def test_an_export_that_is_not_taken_is_cut_off_and_does_not_look_whole(
+    hurried: StewardServer, held_by_buffers: int
+) -> None:
+    add_more_than_buffers_hold(hurried, held_by_buffers)
     with connected(hurried, buffer=SMALL) as connection:
-        connection.sendall(head_of(hurried, "GET /items/export"))
-        up_to(connection, b"\n")
+        begin_export(hurried, connection)
         assert hurried.stop() == 1
         assert not all_of(connection).endswith(LAST_CHUNK)
     assert any("1 requests were cut off" in line for line in hurried.errors)
@@ -67,8 +102,7 @@ def test_an_import_that_comes_to_its_end_in_time_is_stored(patient: StewardServe
     with connected(patient) as connection:
         connection.sendall(_half_an_import(patient))
         up_to(connection, b"100 Continue\r\n\r\n")
-        patient.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
+        stop_listening(patient)
         connection.sendall(BOX * 5)
         answer = all_of(connection)
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -114,8 +148,7 @@ def test_nobody_waits_for_clients_whose_turn_it_is(sqlite_url: str, workers: int
         assert {what: all_of(connection) for what, connection in connections.items()} == dict.fromkeys(SILENT, b"")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("busy", [False, True], ids=["idle", "with a request"])
+@pytest.mark.parametrize(("busy", "workers"), [(False, 1), (True, 2)], ids=["idle", "with a request"])
 async def test_a_database_that_does_not_answer_does_not_keep_the_process(
     postgres_url: str, workers: int, busy: bool
 ) -> None:
@@ -125,7 +158,7 @@ async def test_a_database_that_does_not_answer_does_not_keep_the_process(
     assert url.port is not None
     async with Proxy(url.host, url.port).open() as proxy:
         through = url.set(port=proxy.port).render_as_string(hide_password=False)
-        times = {"shutdown_timeout": 3, "statement_timeout": 60, "request_timeout": 60}
+        times = {"shutdown_timeout": 3 if busy else 60}
         server = StewardServer(through, "--workers", str(workers), pool_size=CONNECTIONS, **times)
         await asyncio.to_thread(server.start)
         try:
@@ -135,9 +168,9 @@ async def test_a_database_that_does_not_answer_does_not_keep_the_process(
             with connected(server) as connection:
                 if busy:
                     connection.sendall(head_of(server, "GET /items"))
-                    await asyncio.sleep(0.5)
+                    await asyncio.wait_for(proxy.held.wait(), LIMIT)  # it is asking the database
                 server.process.send_signal(signal.SIGTERM)
-                code = await asyncio.to_thread(server.process.wait, CONNECTIONS)
+                code = await asyncio.to_thread(server.process.wait, LIMIT)
         finally:
             await asyncio.to_thread(server.kill)
             server.client.close()
@@ -152,7 +185,7 @@ def test_a_database_that_never_lets_go_does_not_keep_it_either() -> None:
     assert "The database did not answer" in server.stop()
 
 
-CONNECTIONS = 30
+CONNECTIONS = 30  # a few seconds for each of them would be more than LIMIT
 WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'items'::regclass AND NOT granted"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import httpx2
 
-from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
+from tests.support.steward_server import ADMIN_PASSWORD, AS_SHIPPED, StewardServer
 
 from .databases import fresh_database
 
@@ -72,7 +72,8 @@ async def crowd(form: str, *, servers: int, **settings: object) -> AsyncIterator
     """On an empty database of that form."""
     async with fresh_database(form) as url:
         with ExitStack() as stack:
-            started = [stack.enter_context(StewardServer(url, "--migrate", **settings)) for _ in range(servers)]
+            shipped = {**AS_SHIPPED, **settings}
+            started = [stack.enter_context(StewardServer(url, "--migrate", **shipped)) for _ in range(servers)]
             started[0].sign_in()
             for name in ("ada", "bob"):
                 user = {"username": name, "email": f"{name}@example.org", "password": ADMIN_PASSWORD}

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.support.steward_server import StewardServer
+from tests.support.steward_server import AS_SHIPPED, StewardServer
 
 from .processes import kill_all, with_children
 
@@ -12,7 +12,7 @@ from .processes import kill_all, with_children
 @asynccontextmanager
 async def running(url: str, **settings: object) -> AsyncIterator[StewardServer]:
     """Signed in as the admin. Whatever is left of it at the end is killed."""
-    server = StewardServer(url, "--migrate", access_token_ttl=3600, **settings)
+    server = StewardServer(url, "--migrate", **{**AS_SHIPPED, "access_token_ttl": 3600, **settings})
     try:
         await asyncio.to_thread(server.start)
         await asyncio.to_thread(server.sign_in)

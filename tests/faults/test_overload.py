@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
+from tests.support.steward_server import ADMIN_PASSWORD, AS_SHIPPED, StewardServer
 
 from .databases import fresh_database
 from .report import Outcome
@@ -213,8 +213,8 @@ async def test_who_waits_for_a_password_to_be_hashed_holds_no_connection(server_
 async def signing_up(
     url: str, credentials: dict[str, str], **settings: object
 ) -> AsyncIterator[tuple[httpx2.AsyncClient, "asyncio.Task[httpx2.Response]"]]:
-    """A client, while the server hashes the password of another one, for longer than anybody waits."""
-    server = StewardServer(url, **settings)
+    """A client, while the server hashes the password of another one, for far longer than the block takes."""
+    server = StewardServer(url, **{**AS_SHIPPED, **settings})
     try:
         await asyncio.to_thread(server.start)
         async with httpx2.AsyncClient(base_url=server.url, headers=credentials, timeout=_PATIENCE) as client:

@@ -13,7 +13,7 @@ import httpx2
 
 from .steward_server import StewardServer
 
-BACK = 60.0  # seconds; guards against a hang
+BACK = 120.0  # seconds; guards against a hang
 _LATER = {"database_unavailable", "deadline_exceeded", "overloaded"}
 _names = itertools.count(1)
 
@@ -36,7 +36,7 @@ class Traffic:
     def codes(self) -> Counter[str]:
         return Counter(code for *_, code in self.answers)
 
-    async def until_well(self, since: float, *, answers: int = 20, limit: float = 30.0) -> float:
+    async def until_well(self, since: float, *, answers: int = 20, limit: float = BACK) -> float:
         """Wait until so many answers in a row are 2xx, all to requests sent after `since`; the seconds from `since` to
         the first of them."""
         while time.monotonic() < since + limit:
@@ -46,6 +46,12 @@ class Traffic:
                 return fresh[last_bad + 1][0] - since
             await asyncio.sleep(0.02)
         raise AssertionError(f"still not well: {self.answers[-20:]}")
+
+    async def until_refused(self) -> None:
+        """Wait until somebody was told that the database is not there."""
+        async with asyncio.timeout(BACK):
+            while not self.statuses[503]:  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(0.02)
 
     async def lost(self) -> set[str]:
         """What was acknowledged and is not there."""
@@ -59,7 +65,7 @@ class Traffic:
         return set(self.stored) - there
 
     def _client(self) -> httpx2.AsyncClient:
-        return httpx2.AsyncClient(base_url=self.server.url, headers=self.server.credentials, timeout=60.0)
+        return httpx2.AsyncClient(base_url=self.server.url, headers=self.server.credentials, timeout=150.0)
 
     async def read(self, client: httpx2.AsyncClient) -> None:
         await self._ask(client, "GET", "/items?limit=5")

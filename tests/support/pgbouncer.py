@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from .server import port_of, reserved_port
+
 _PR_SET_PDEATHSIG = 1
-_START_LIMIT = 30.0  # seconds
+_START_LIMIT = 60.0  # seconds
 _ELSEWHERE = "/usr/sbin/pgbouncer"  # where Debian puts it, which not every PATH has
 
 
@@ -40,7 +42,8 @@ class PgBouncer:
         program, target = find_pgbouncer(), make_url(url)
         assert program is not None
         self.directory = Path(tempfile.mkdtemp(prefix="steward-pgbouncer-"))
-        self.port = _free_port()
+        self._reserved = reserved_port()
+        self.port = port_of(self._reserved)
         user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None  # it refuses to run as root
         settings = {
             "listen_addr": "127.0.0.1",
@@ -90,6 +93,7 @@ class PgBouncer:
     def stop(self) -> None:
         self._process.terminate()
         self._process.wait()
+        self._reserved.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _listens(self) -> bool:
@@ -98,9 +102,3 @@ class PgBouncer:
                 return True
         except OSError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

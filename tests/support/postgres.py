@@ -17,8 +17,10 @@ from pathlib import Path
 
 import asyncpg
 
+from .server import port_of, reserved_port
+
 _PR_SET_PDEATHSIG = 1
-_START_LIMIT = 60.0  # seconds
+_START_LIMIT = 120.0  # seconds
 
 
 class NoPostgres(Exception):
@@ -37,7 +39,8 @@ class PostgresServer:
         primary: "PostgresServer | None" = None,
     ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="steward-postgres-"))
-        self.port = _free_port()
+        self._reserved = reserved_port()
+        self.port = port_of(self._reserved)
         self._settings = {"max_connections": "200", **({} if durable else _FAST), **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         try:
@@ -117,11 +120,12 @@ class PostgresServer:
             self._process.wait()
             self._process = None
         if not keep:
+            self._reserved.close()
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def promote(self) -> None:
         """A standby becomes a primary."""
-        self._run("pg_ctl", "promote", "-w")
+        self._run("pg_ctl", "promote", "-w", "-t", str(int(_START_LIMIT)))
 
     @contextmanager
     def starting_up(self) -> Iterator[None]:
@@ -131,7 +135,9 @@ class PostgresServer:
         settings, self._settings = self._settings, {**self._settings, "hot_standby": "off"}
         try:
             self._launch()
+            deadline = time.monotonic() + _START_LIMIT
             while not self._listens():
+                assert time.monotonic() < deadline, (self.directory / "log").read_text()
                 time.sleep(0.02)
             yield
         finally:
@@ -211,12 +217,6 @@ def _locale(binaries: Path) -> list[str]:
     if major >= 15 and any(binaries.parent.rglob("libicui18n*")):
         return ["--locale=C", "--locale-provider=icu", "--icu-locale=en-US"]
     return ["--locale=C"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def execute(url: str, *statements: str) -> None:

@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 
 class Proxy:
-    """While `flowing` is not set, what either side sends waits; connections are accepted all the same.
+    """While `flowing` is not set, what either side sends waits; connections are accepted all the same. Something has
+    had to wait when `held` is set.
 
     While `is_swallowing`, what either side sends is lost, and with it its connection: nothing is passed on there ever
     again, as by a firewall that has forgotten it. That one side has left it is passed on afterwards, as the kernel's
@@ -18,6 +19,7 @@ class Proxy:
         self._target = (host, port)
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.held = asyncio.Event()
         self.is_swallowing = False
         self.port = 0
         self._transports: list[asyncio.WriteTransport] = []
@@ -47,6 +49,8 @@ class Proxy:
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, lost: asyncio.Event) -> None:
         with contextlib.suppress(OSError):
             while data := await source.read(65536):
+                if not self.flowing.is_set():
+                    self.held.set()
                 await self.flowing.wait()
                 if self.is_swallowing:
                     lost.set()

@@ -23,7 +23,8 @@ class Server:
     """
 
     def __init__(self, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> None:
-        self.port = _free_port()
+        self._reserved = reserved_port()
+        self.port = port_of(self._reserved)
         self.url = f"http://127.0.0.1:{self.port}"
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         self.process = subprocess.Popen(
@@ -58,7 +59,7 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    def stop(self, *, how: signal.Signals = signal.SIGTERM, limit: float = 20.0) -> str:
+    def stop(self, *, how: signal.Signals = signal.SIGTERM, limit: float = 60.0) -> str:
         """Return what it has printed; killed if it does not end within `limit` seconds."""
         if self.process.poll() is None:
             self.process.send_signal(how)
@@ -66,6 +67,7 @@ class Server:
                 self.process.wait(limit)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._reserved.close()
         if self._output.closed:
             return ""
         self._output.seek(0)
@@ -79,7 +81,14 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def reserved_port() -> socket.socket:
+    """A port that nobody else is given until this is closed, also while its server is down. It does not listen, so that
+    a server can which sets SO_REUSEADDR: every one that can be started again at once does."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    return reserved
+
+
+def port_of(reserved: socket.socket) -> int:
+    return int(reserved.getsockname()[1])

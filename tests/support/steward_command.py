@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from .server import die_with_parent
-from .steward_server import QUICK_HASHING, environment
+from .steward_server import PATIENT, QUICK_HASHING, environment
 
-_LIMIT = 180.0  # seconds
+_LIMIT = 300.0  # seconds
 
 
 def steward(
@@ -20,7 +20,7 @@ def steward(
         text=True,
         encoding="utf-8",
         input=input if input is not None else "",
-        env=environment(**{**QUICK_HASHING, **settings}),
+        env=environment(**{**QUICK_HASHING, **PATIENT, **settings}),
         cwd=directory,
         timeout=_LIMIT,
         check=False,

@@ -1,4 +1,5 @@
-"""Clients of a server in a process of its own, on SQLite and on PostgreSQL, blocking and for asyncio.
+"""Clients of a server in a process of its own: the blocking one on SQLite, the one for asyncio on PostgreSQL. Both run
+the same conversation, which knows nothing of the database.
 
 One server for all tests of a module: a test makes what it needs, under names that nobody else has.
 """
@@ -14,15 +15,16 @@ import pytest_asyncio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
-from steward.client import AsyncClient, Client
+from steward.client import AsyncClient, Client, Retries
 
 from tests.conftest import Postgres
-from tests.support.http import PASSWORD, PATIENT
+from tests.support.http import PASSWORD
 from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
 
 from .blocking import Blocking
 
 MakeClient = Callable[..., Client]
+PATIENCE = 120.0  # seconds, of a busy machine
 _numbers = itertools.count(1)
 
 
@@ -43,19 +45,31 @@ async def postgres_of_module(postgres: Postgres) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="module")
 def sqlite_server(sqlite_of_module: str) -> Iterator[StewardServer]:
-    with StewardServer(sqlite_of_module, **PATIENT) as server:
+    with StewardServer(sqlite_of_module) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def postgres_server(postgres_of_module: str) -> Iterator[StewardServer]:
-    with StewardServer(postgres_of_module, **PATIENT) as server:
+    with StewardServer(postgres_of_module) as server:
         yield server
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
-def server(request: pytest.FixtureRequest) -> StewardServer:
-    server: StewardServer = request.getfixturevalue(f"{request.param}_server")
+@pytest.fixture(scope="module", params=["sqlite-blocking", "postgres-asyncio"])
+def way(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """On which database, and which client."""
+    form, _, client = request.param.partition("-")
+    return form, client
+
+
+@pytest.fixture(scope="module")
+def url_of_module(way: tuple[str, str], request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"{way[0]}_of_module"))
+
+
+@pytest.fixture(scope="module")
+def server(way: tuple[str, str], request: pytest.FixtureRequest) -> StewardServer:
+    server: StewardServer = request.getfixturevalue(f"{way[0]}_server")
     return server
 
 
@@ -66,14 +80,15 @@ def portal() -> Iterator[BlockingPortal]:
         yield portal
 
 
-@pytest.fixture(params=["blocking", "asyncio"])
-def make_client(request: pytest.FixtureRequest, portal: BlockingPortal) -> Iterator[MakeClient]:
+@pytest.fixture
+def make_client(way: tuple[str, str], portal: BlockingPortal) -> Iterator[MakeClient]:
     """`Client`, or an `AsyncClient` that is called like one; closed at the end."""
     with ExitStack() as stack:
 
         def make(url: str, **options: Any) -> Client:
+            options = {"timeout": PATIENCE, "retries": Retries(deadline=PATIENCE), **options}
             # Without TLS: to read the certificates takes longer than most of the tests.
-            if request.param == "blocking":
+            if way[1] == "blocking":
                 transport = httpx2.HTTPTransport(verify=False)
                 return stack.enter_context(Client(url, transport=transport, **options))
             client = AsyncClient(url, transport=httpx2.AsyncHTTPTransport(verify=False), **options)

@@ -8,7 +8,7 @@ import pytest
 from steward.client import AsyncClient, Client, InvalidRequest, NewItem, NotAuthenticated
 from steward.client.uploads import Format
 
-from tests.e2e.client.conftest import MakeClient
+from tests.e2e.client.conftest import PATIENCE, MakeClient
 from tests.support.http import PASSWORD
 from tests.support.steward_server import StewardServer
 
@@ -95,7 +95,7 @@ def test_a_file_that_is_refused_before_all_of_it_was_sent_is_told_why(
 
 
 async def test_an_asynchronous_export_is_imported_as_it_comes(server: StewardServer) -> None:
-    async with AsyncClient(server.url) as giver, AsyncClient(server.url) as taker:
+    async with AsyncClient(server.url, timeout=PATIENCE) as giver, AsyncClient(server.url, timeout=PATIENCE) as taker:
         for client, name in ((giver, "giver"), (taker, "taker")):
             await client.users.register(username=name, email=f"{name}@example.org", password=PASSWORD)
             await client.sign_in(name, PASSWORD)

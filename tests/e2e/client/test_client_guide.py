@@ -15,8 +15,8 @@ SHOWN = "http://127.0.0.1:8000"
 
 
 @pytest.fixture
-def guided(server_url: str) -> Iterator[StewardServer]:
-    with StewardServer(server_url) as server:
+def guided(sqlite_url: str) -> Iterator[StewardServer]:
+    with StewardServer(sqlite_url) as server:
         yield server
 
 

@@ -4,7 +4,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from steward.client import Client, VersionMismatch
 
-from tests.support.http import PATIENT
 from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
 
 from .conftest import MakeClient
@@ -12,8 +11,8 @@ from .conftest import MakeClient
 CLIENTS, TURNS = 6, 6
 
 
-def test_they_lose_no_update_make_nothing_twice_and_walk_over_all(make_client: MakeClient, server_url: str) -> None:
-    with StewardServer(server_url, **PATIENT) as one, StewardServer(server_url, **PATIENT) as other:
+def test_they_lose_no_update_make_nothing_twice_and_walk_over_all(make_client: MakeClient, url_of_module: str) -> None:
+    with StewardServer(url_of_module) as one, StewardServer(url_of_module) as other:
         clients = [
             make_client((one, other)[number % 2].url).sign_in("admin", ADMIN_PASSWORD) for number in range(CLIENTS)
         ]

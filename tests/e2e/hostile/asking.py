@@ -8,6 +8,7 @@ import httpx2
 from hypothesis.stateful import RuleBasedStateMachine
 
 from tests.support.http import Api, serving
+from tests.support.steward_server import PATIENT
 
 from .model import Model, Outcome, Session
 
@@ -22,7 +23,7 @@ class Asking(RuleBasedStateMachine):
         super().__init__()
         self.runner = asyncio.Runner()
         self.stack = AsyncExitStack()
-        self.api: Api = self.do(self.stack.enter_async_context(serving(url, refresh_token_grace=0)))
+        self.api: Api = self.do(self.stack.enter_async_context(serving(url, **PATIENT, refresh_token_grace=0)))
         self.model = Model()
         self.ever: list[Session] = []
         self.user_ids: list[int] = [GONE]

@@ -17,6 +17,7 @@ from steward.domain.users import Role
 from steward.testing import given_item, given_session, given_user
 
 from tests.support.http import Api, serving
+from tests.support.steward_server import PATIENT
 
 from .amount import EXAMPLES
 from .bad_requests import Operation, Request, Sample, operations_of
@@ -87,7 +88,7 @@ class Stored:
 
 @asynccontextmanager
 async def scene_of(role: Role, url: str) -> AsyncIterator[Scene]:
-    async with serving(url) as api:
+    async with serving(url, **PATIENT) as api:
         store = api.database
         caller = await given_user(store, role=role, password_hash=await api.container.hasher().hash(PASSWORD))
         other = await given_user(store)

@@ -24,6 +24,7 @@ from steward.domain.errors import (
     UsernameTaken,
 )
 
+from tests.conftest import PATIENT
 from tests.support.given import given_user
 from tests.support.rows import A_COUNTER, A_KEY, A_SESSION, A_TOKEN, A_USER, AN_ITEM
 
@@ -96,7 +97,7 @@ async def test_a_second_row_with_a_unique_key_is_refused(
 
 async def test_of_two_unique_keys_postgresql_reports_the_name(postgres_url: str) -> None:
     """Registrations that race for both are decided by it; on SQLite none ever gets so far (one unit writes)."""
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         await given_user(database, "ada")
         assert type(await refusal(database, insert(users).values(A_USER))) is UsernameTaken
 

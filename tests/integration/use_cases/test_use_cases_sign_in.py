@@ -6,7 +6,7 @@ from contextvars import Context
 import pytest
 from steward.adapters.memory import MemoryDatabase
 from steward.domain.errors import DeadlineExceeded, InvalidCredentials, Overloaded, RateLimited
-from steward.service_layer import users
+from steward.service_layer import deadline, users
 from steward.service_layer.accounts import Accounts
 from steward.testing import Clock, FastHasher
 

@@ -20,7 +20,8 @@ from .support.sqlite_files import copy_into_memory
 
 DATABASE_FORMS = ("sqlite", "sqlite-memory", "postgres")
 FORMS = ("memory", *DATABASE_FORMS)
-PATIENT = PoolSettings(wait=60, statement=60, connect=60)  # a busy machine is no reason to send a test away
+# A busy machine is no reason to send a test away, nor to ask a connection whether it is still there.
+PATIENT = PoolSettings(wait=60, connect=60, statement=60, busy=60, ping=60)
 ran: Counter[str] = Counter()
 
 

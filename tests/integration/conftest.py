@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from steward.adapters.database.database import Database
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 from tests.support.notes import create_tables
 
 
@@ -32,7 +32,7 @@ def notes_url(database_form: str, tmp_path: Path, request: pytest.FixtureRequest
 @pytest_asyncio.fixture
 async def notes(notes_url: str) -> AsyncIterator[Database]:
     """An open database with the tables of `tests.support.notes`; the test must leave no connection behind."""
-    async with Database(notes_url) as database:
+    async with Database(notes_url, pool=PATIENT) as database:
         await create_tables(database)
         yield database
         assert database.checked_out() == 0, "a connection was left checked out"

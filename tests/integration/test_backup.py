@@ -14,6 +14,8 @@ from steward.adapters.database.database import Database
 from steward.domain.errors import DeadlineExceeded, SchemaOutOfDate, StorageError
 from steward.testing import given_item, given_user
 
+from tests.conftest import PATIENT
+
 from ..support.filling import fill_items, fill_users
 from ..support.sqlite_files import content, damage
 
@@ -23,7 +25,7 @@ NEWEST = schema.newest_revision()
 @pytest.fixture
 async def database(sqlite_url: str) -> Path:
     """Of Ada, who has an item."""
-    async with Database(sqlite_url) as opened:
+    async with Database(sqlite_url, pool=PATIENT) as opened:
         await given_item(opened, owner=await given_user(opened, username="ada"))
     return Path(sqlite_url.partition("///")[2])
 
@@ -61,7 +63,7 @@ def test_a_backup_is_one_file_that_its_owner_alone_can_read(database: Path, file
 
 
 async def test_a_backup_under_writers_comes_to_its_end_and_is_of_one_moment(database: Path, file: Path) -> None:
-    async with Database(f"sqlite+aiosqlite:///{database}") as opened:
+    async with Database(f"sqlite+aiosqlite:///{database}", pool=PATIENT) as opened:
         await fill_items(opened, 10_000, owners=1)
     before = content(database)
     steps = []
@@ -233,7 +235,7 @@ def test_a_folder_that_is_not_there_is_told(database: Path, tmp_path: Path) -> N
 
 
 async def test_what_takes_too_long_changes_nothing(database: Path, file: Path) -> None:
-    async with Database(f"sqlite+aiosqlite:///{database}") as opened:
+    async with Database(f"sqlite+aiosqlite:///{database}", pool=PATIENT) as opened:
         await fill_users(opened, 9)
         await fill_items(opened, 10_000, owners=9)
     steps: list[int] = []

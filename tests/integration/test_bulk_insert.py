@@ -8,6 +8,7 @@ from steward.domain.items import ItemId, NewItem
 from steward.domain.users import NewUser, User, UserId
 from steward.service_layer import items
 
+from tests.conftest import PATIENT
 from tests.support.given import SYSTEM, every_item, given_item, given_user
 from tests.support.statements import Cost, counted
 
@@ -85,7 +86,7 @@ async def test_what_a_savepoint_has_undone_leaves_no_row_and_no_gap_in_the_way(d
 
 async def test_rows_that_others_have_put_in_with_ids_of_their_own_are_in_nobodys_way(sqlite_url: str) -> None:
     """A file may have been filled by another program, or put together from a dump."""
-    async with Database(sqlite_url) as database:
+    async with Database(sqlite_url, pool=PATIENT) as database:
         ada = await given_user(database, "ada")
         await given_item(database, ada)
         async with database.session() as session:
@@ -98,12 +99,12 @@ async def test_rows_that_others_have_put_in_with_ids_of_their_own_are_in_nobodys
 
 
 async def test_the_first_row_of_all_has_the_first_id(sqlite_url: str) -> None:
-    async with Database(sqlite_url) as database:
+    async with Database(sqlite_url, pool=PATIENT) as database:
         assert await add(database, boxes(await given_user(database, "ada"), 2)) == [1, 2]
 
 
 async def test_two_databases_on_one_file_take_turns(sqlite_url: str) -> None:
-    async with Database(sqlite_url) as one, Database(sqlite_url) as other:
+    async with Database(sqlite_url, pool=PATIENT) as one, Database(sqlite_url, pool=PATIENT) as other:
         ada = await given_user(one, "ada")
         ids = [item_id for database in (one, other) * 3 for item_id in await add(database, boxes(ada, 5))]
         assert ids == list(range(1, 31))

@@ -6,7 +6,7 @@ import contextvars
 import gc
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -16,14 +16,14 @@ from sqlalchemy import TextClause, insert, select, text
 from sqlalchemy.exc import InvalidRequestError
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.domain.errors import OutcomeUnknown, TransactionAborted
 from steward.domain.users import NewUser
 
+from tests.conftest import PATIENT
 from tests.support import cancelling
 from tests.support.cancelling import Style, delay, steps
 from tests.support.leaks import assert_nothing_is_left
-from tests.support.notes import ENDLESS, SLOW, Note, add_note, create_tables, texts
+from tests.support.notes import ENDLESS, Note, add_note, create_tables, texts
 
 
 @dataclass
@@ -75,7 +75,7 @@ async def stored(database: Database, target: Target) -> set[str]:
 @pytest_asyncio.fixture
 async def small(database_url: str) -> AsyncIterator[Database]:
     """A database with both schemas and a pool of three."""
-    async with Database(database_url, pool=PoolSettings(size=3, wait=10)) as database:
+    async with Database(database_url, pool=replace(PATIENT, size=3)) as database:
         if database_url.endswith(":memory:"):
             await schema.upgrade(database)
         await create_tables(database)
@@ -218,7 +218,7 @@ async def test_whoever_waits_for_a_connection_can_be_cancelled(notes: Database) 
 
         async def wait_in_line() -> None:
             async with notes.session() as second:
-                await second.execute(SLOW[notes.dialect])
+                await second.execute(ENDLESS[notes.dialect])
 
         waiting = [asyncio.create_task(wait_in_line(), context=contextvars.Context()) for _ in range(20)]
         await asyncio.sleep(0.01)

@@ -10,6 +10,8 @@ from sqlalchemy import text
 from steward.adapters.database.database import Database
 from steward.domain.errors import DatabaseUnavailable
 
+from tests.conftest import PATIENT
+
 CLOSED = "The database has been closed"
 
 
@@ -23,7 +25,7 @@ async def _refuses_everything(database: Database) -> None:
 
 
 async def test_a_closed_database_is_not_opened_again(database_url: str) -> None:
-    database = Database(database_url)
+    database = Database(database_url, pool=PATIENT)
     async with database.session() as session:
         await session.execute(text("SELECT 1"))
     await database.aclose()
@@ -55,7 +57,7 @@ class _BrokenPool:
 
 
 async def test_closing_goes_on_when_a_step_fails() -> None:
-    database = Database("sqlite+aiosqlite:///:memory:")
+    database = Database("sqlite+aiosqlite:///:memory:", pool=PATIENT)
     engines, [pool] = database.engines, database.engines.pools
     async with database.session() as session:
         await session.execute(text("SELECT 1"))
@@ -67,7 +69,7 @@ async def test_closing_goes_on_when_a_step_fails() -> None:
 
 
 async def test_closing_is_run_to_its_end_when_it_is_cancelled() -> None:
-    database = Database("sqlite+aiosqlite:///:memory:")
+    database = Database("sqlite+aiosqlite:///:memory:", pool=PATIENT)
     database.engines.closing_apart.start(asyncio.sleep(0.05))
     closing = asyncio.create_task(database.aclose())
     await asyncio.sleep(0)

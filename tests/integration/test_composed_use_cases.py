@@ -19,6 +19,8 @@ from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_item, given_user
 
+from tests.conftest import PATIENT
+
 SYSTEM = Actor.system()
 
 
@@ -53,7 +55,7 @@ async def in_a_context_of_its_own(work: Coroutine[Any, Any, None]) -> None:
 @pytest.mark.promise(8)
 @pytest.mark.parametrize("read", ["get_item", "get_item_with_owner", "list_items", "list_items_with_owner"])
 async def test_a_write_made_from_an_older_read_is_a_conflict(postgres_url: str, read: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         box = await given_item(database, quantity=1)
         arguments = {"item_id": box.id} if read.startswith("get") else {}
         uow = database.unit_of_work()
@@ -68,7 +70,7 @@ async def test_a_write_made_from_an_older_read_is_a_conflict(postgres_url: str, 
 
 @pytest.mark.promise(8)
 async def test_a_delete_of_what_has_changed_since_it_was_read_is_a_conflict(postgres_url: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         box = await given_item(database)
         uow = database.unit_of_work()
         with pytest.raises(Conflict):
@@ -81,7 +83,7 @@ async def test_a_delete_of_what_has_changed_since_it_was_read_is_a_conflict(post
 
 @pytest.mark.promise(8)
 async def test_a_user_who_has_changed_since_they_were_read_is_a_conflict(postgres_url: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         ada = await given_user(database)
 
         async def rename() -> None:
@@ -97,7 +99,7 @@ async def test_a_user_who_has_changed_since_they_were_read_is_a_conflict(postgre
 
 @pytest.mark.promise(8)
 async def test_a_change_to_what_is_there_already_is_no_less_made_from_an_older_read(postgres_url: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         box = await given_item(database)
         uow = database.unit_of_work()
         with pytest.raises(Conflict):
@@ -108,7 +110,7 @@ async def test_a_change_to_what_is_there_already_is_no_less_made_from_an_older_r
 
 
 async def test_two_reads_outside_a_writing_block_may_differ(server_url: str) -> None:
-    async with Database(server_url) as database:
+    async with Database(server_url, pool=PATIENT) as database:
         box = await given_item(database)
         uow = database.unit_of_work()
         async with uow.reading():

@@ -100,12 +100,14 @@ async def test_whoever_waits_for_a_task_left_behind_can_be_cancelled(notes: Data
         async with notes.session() as session:
             await add_note(session, "lost")
             stragglers.append(asyncio.create_task(session.execute(SLOW[notes.dialect])))
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)  # it is inside
+            leaving.set()
             raise ValueError("mine")
 
     stragglers: list[asyncio.Task[object]] = []
+    leaving = asyncio.Event()
     working = asyncio.create_task(work())
-    await asyncio.sleep(0.03)
+    await leaving.wait()
     working.cancel()
     await asyncio.wait([working])
 

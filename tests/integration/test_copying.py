@@ -27,6 +27,8 @@ from steward.adapters.database.tables import (
 )
 from steward.domain.errors import DatabaseUnavailable, SchemaOutOfDate, StorageError
 
+from tests.conftest import PATIENT
+
 from ..conftest import Postgres
 from ..support.postgres import execute
 from ..support.rows import A_COUNTER, A_KEY, A_SESSION, A_TOKEN, A_USER, AN_ITEM
@@ -56,7 +58,7 @@ ROWS: dict[Table, list[dict[str, Any]]] = {
 async def source(sqlite_url: str) -> Path:
     """With odd rows in every table."""
     path = Path(sqlite_url.partition("///")[2])
-    async with Database(sqlite_url) as database, database.session() as session:
+    async with Database(sqlite_url, pool=PATIENT) as database, database.session() as session:
         for table, rows in ROWS.items():
             for row in rows:
                 await session.execute(insert(table), row)
@@ -72,14 +74,14 @@ def change(path: Path, statement: str, *values: object) -> None:
 
 async def copy(source: Path, target_url: str, *, migrate: bool = False, **given: Any) -> list[copying.CopiedTable]:
     given.setdefault("progress", lambda what, done, total: None)
-    async with Database(target_url) as target:
+    async with Database(target_url, pool=PATIENT) as target:
         return await copy_database(source, target, migrate=migrate, busy_timeout=0.1, **given)
 
 
 async def rows_of(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """All rows, JSON as the text that is stored."""
     found = {}
-    async with Database(url) as database, database.reader() as session:
+    async with Database(url, pool=PATIENT) as database, database.reader() as session:
         for table in metadata.sorted_tables:
             columns = [cast(each, SqlText) if each.name == "attributes" else each for each in table.columns]
             selected = select(*columns).order_by(*table.primary_key)
@@ -100,7 +102,7 @@ async def test_every_row_of_every_table_arrives_as_it_was_stored(source: Path, p
 async def test_ids_that_were_given_are_never_given_again(source: Path, postgres_url: str) -> None:
     change(source, "UPDATE sqlite_sequence SET seq = 1000 WHERE name = 'users'")  # they have been deleted since
     await copy(source, postgres_url)
-    async with Database(postgres_url) as database, database.session() as session:
+    async with Database(postgres_url, pool=PATIENT) as database, database.session() as session:
         bob = A_USER | {"username_key": "bob", "email_key": "bob@example.org"}
         assert (await session.execute(insert(users).returning(users.c.id), bob)).scalar_one() == 1001
         assert (await session.execute(insert(items).returning(items.c.id), AN_ITEM)).scalar_one() == 2**53 + 2
@@ -132,7 +134,7 @@ async def test_many_rows_are_copied_in_pieces(source: Path, postgres_url: str) -
 
 
 async def test_a_target_that_holds_something_is_refused_and_stays_as_it_is(source: Path, postgres_url: str) -> None:
-    async with Database(postgres_url) as database, database.session() as session:
+    async with Database(postgres_url, pool=PATIENT) as database, database.session() as session:
         await session.execute(insert(attempt_counters), A_COUNTER)
     before = await rows_of(postgres_url)
     with pytest.raises(StorageError, match="The target is not empty: there are rows in attempt_counters"):
@@ -144,7 +146,7 @@ async def test_a_target_without_a_schema_is_refused_or_gets_one(source: Path, po
     url = await postgres.create(empty=True)
     with pytest.raises(SchemaOutOfDate, match=r"The target is at revision none .* copy with --migrate"):
         await copy(source, url)
-    async with Database(url) as database:
+    async with Database(url, pool=PATIENT) as database:
         assert await schema.current_revision(database) is None
     await copy(source, url, migrate=True)
     assert await rows_of(url) == await rows_of(f"sqlite+aiosqlite:///{source}")
@@ -152,12 +154,12 @@ async def test_a_target_without_a_schema_is_refused_or_gets_one(source: Path, po
 
 
 async def test_a_target_that_holds_something_is_not_even_migrated(source: Path, postgres_url: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         await schema.downgrade(database, "0003")
     await execute(postgres_url, f"INSERT INTO attempt_counters VALUES ('{'k' * 32}', 1, now())")
     with pytest.raises(StorageError, match="not empty"):
         await copy(source, postgres_url, migrate=True)
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         assert await schema.current_revision(database) == "0003"
 
 

@@ -20,7 +20,7 @@ from steward.domain.pages import Position
 from steward.domain.users import NewUser, Role, User, UserId
 from steward.service_layer import lists
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 from tests.support.given import SYSTEM, Store
 
 EXAMPLES = int(os.environ.get("STEWARD_TEST_EXAMPLES", "60"))
@@ -73,7 +73,8 @@ async def filled_memory() -> MemoryDatabase:
 
 @pytest_asyncio.fixture(scope="module")
 async def filled_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
-    async with Database(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('lists') / 'steward.db'}") as database:
+    path = tmp_path_factory.mktemp("lists") / "steward.db"
+    async with Database(f"sqlite+aiosqlite:///{path}", pool=PATIENT) as database:
         await schema.upgrade(database)
         await fill(database)
         yield database
@@ -82,7 +83,7 @@ async def filled_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 @pytest_asyncio.fixture(scope="module")
 async def filled_postgres(postgres: Postgres) -> AsyncIterator[Database]:
     url = await postgres.create()
-    async with Database(url) as database:
+    async with Database(url, pool=PATIENT) as database:
         await fill(database)
         yield database
     await postgres.drop(url)

@@ -12,6 +12,7 @@ from steward.adapters.database.database import Database
 from steward.adapters.database.plain_session import OneTaskSession
 from steward.domain.errors import ConcurrentUse
 
+from tests.conftest import PATIENT
 from tests.support.leaks import assert_nothing_is_left
 from tests.support.notes import SLOW, Note, add_note, create_tables, texts
 
@@ -43,6 +44,13 @@ async def start_by_attribute(session: AsyncSession, dialect: str) -> Straggler:
     return straggler
 
 
+async def until_it_runs(session: AsyncSession) -> None:
+    """The straggler's statement has been sent, and not been answered: it holds the driver."""
+    assert isinstance(session, OneTaskSession)
+    while session.driver_lock is None or not session.driver_lock.locked():  # noqa: ASYNC110 - nobody tells us
+        await asyncio.sleep(0)
+
+
 START = pytest.mark.parametrize("start", [start_by_connection, start_by_attribute])
 
 
@@ -61,7 +69,7 @@ async def test_a_straggler_makes_the_block_fail(notes: Database, start: Start) -
         async with notes.session() as session:
             await add_note(session, "lost")
             straggler = await start(session, notes.dialect)
-            await asyncio.sleep(0.02)
+            await until_it_runs(session)
 
     await asyncio.wait([straggler])
     await the_next_blocks_succeed(notes)
@@ -73,7 +81,7 @@ async def test_an_error_beside_a_straggler_waits_for_it(notes: Database, start: 
         async with notes.session() as session:
             await add_note(session, "lost")
             straggler = await start(session, notes.dialect)
-            await asyncio.sleep(0.02)
+            await until_it_runs(session)
             raise ValueError("mine")
 
     await asyncio.wait([straggler])
@@ -87,7 +95,7 @@ async def test_the_session_is_refused_beside_a_straggler(notes: Database, start:
         async with notes.session() as session:
             await add_note(session, "lost")
             straggler = await start(session, notes.dialect)
-            await asyncio.sleep(0.02)
+            await until_it_runs(session)
             with pytest.raises(ConcurrentUse):
                 await session.rollback()
             await straggler
@@ -96,39 +104,44 @@ async def test_the_session_is_refused_beside_a_straggler(notes: Database, start:
 
 
 async def read_slowly(session: AsyncSession) -> "asyncio.Task[None]":
+    """Return while the second part of the rows is waited for: between two parts nobody is inside."""
     rows = await session.stream(
-        text("SELECT pg_sleep(0.002) FROM generate_series(1, 500)"),
+        text("SELECT n FROM generate_series(1, 500) AS s (n) WHERE n <> 21 OR pg_sleep(0.5) IS NOT NULL"),
         execution_options={"yield_per": 20, "max_row_buffer": 20},
     )
+    first_part = asyncio.Event()
 
     async def read() -> None:
-        async for _ in rows:
-            await asyncio.sleep(0)
+        async for (number,) in rows:
+            if number == 20:
+                first_part.set()
 
-    return asyncio.create_task(read())
+    reading = asyncio.create_task(read())
+    await first_part.wait()
+    await until_it_runs(session)
+    return reading
 
 
 @pytest.mark.parametrize("error", [None, ValueError("mine")], ids=["clean", "by an error"])
 async def test_a_stream_that_is_still_read(empty_postgres_url: str, error: Exception | None) -> None:
     """SQLite's streams have been read to their end before anybody sees them."""
-    async with Database(empty_postgres_url) as database:
+    async with Database(empty_postgres_url, pool=PATIENT) as database:
         await create_tables(database)
         with pytest.raises(ValueError if error else ConcurrentUse):
             async with database.session() as session:
                 await add_note(session, "lost")
                 reading = await read_slowly(session)
-                await asyncio.sleep(0.05)
                 if error:
                     raise error
 
-        await asyncio.wait([reading], timeout=5)
+        await asyncio.wait([reading])
         assert reading.exception() is not None  # its transaction has gone
         await the_next_blocks_succeed(database)
 
 
 async def test_a_stream_cannot_be_read_past_its_transaction(empty_postgres_url: str) -> None:
     """It would read from the connection of whoever comes next, and break their transaction."""
-    async with Database(empty_postgres_url) as database:
+    async with Database(empty_postgres_url, pool=PATIENT) as database:
         await create_tables(database)
         async with database.session() as session:
             rows = await session.stream(

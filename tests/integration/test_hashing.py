@@ -120,15 +120,11 @@ async def test_a_password_that_would_be_refused_today_still_matches(hasher: Hash
         await hasher.hash(old)
 
 
-@pytest.mark.parametrize(
-    "password", ["", RIGHT, "x" * 1_000_000, "correct \ud800 horse"], ids=["empty", "a", "huge", "b"]
-)
 @pytest.mark.parametrize("stored", [None, *UNREADABLE])
-async def test_nothing_matches_where_there_is_no_readable_hash(
-    hasher: Hasher, password: str, stored: str | None
-) -> None:
+async def test_nothing_matches_where_there_is_no_readable_hash(hasher: Hasher, stored: str | None) -> None:
     against = None if stored is None else PasswordHash(stored)
-    assert await hasher.verify(password, against) == Verified(matches=False)
+    for password in ("", RIGHT, "x" * 1_000_000, "correct \ud800 horse"):
+        assert await hasher.verify(password, against) == Verified(matches=False)
 
 
 # What it costs

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from steward.adapters.database import schema
+from steward.adapters.database import inline_reads, schema
 from steward.adapters.database.database import Database
 from steward.adapters.database.inline_reads import LONGEST
 from steward.domain.actors import Actor
@@ -18,13 +18,14 @@ from steward.domain.errors import DatabaseUnavailable
 from steward.service_layer import items, lists
 from steward.testing import given_item, given_user
 
+from tests.conftest import PATIENT
 from tests.support.checkouts import checkouts
 from tests.support.filling import fill_items, fill_users
 
 
 @pytest_asyncio.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database(f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}") as database:
+    async with Database(f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}", pool=PATIENT) as database:
         await schema.upgrade(database)
         yield database
 
@@ -44,9 +45,12 @@ async def test_a_small_read_needs_no_thread_and_sees_what_is_committed(database:
     assert taken == []
 
 
-async def test_a_read_that_takes_its_time_is_left_to_a_thread_and_so_is_the_next(database: Database) -> None:
+async def test_a_read_that_takes_its_time_is_left_to_a_thread_and_so_is_the_next(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inline_reads, "LONGEST", 0.0)  # how much can be read within it is up to the machine
     await fill_users(database, 10)
-    await fill_items(database, 20_000, owners=10)
+    await fill_items(database, 1_000, owners=10)
     with taken_by_threads(database) as taken:
         for times in (1, 2):
             page = await lists.list_items(database.unit_of_work(), Actor.system(), q="nowhere to be found")
@@ -136,7 +140,7 @@ async def test_reads_take_turns_with_everything_else(database: Database) -> None
 
 
 async def test_a_closed_database_is_not_opened_by_it(tmp_path: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}")
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}", pool=PATIENT)
     await schema.upgrade(database)
     inline = database.engines.inline
     await database.aclose()

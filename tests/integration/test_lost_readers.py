@@ -1,14 +1,15 @@
 """Reading blocks ask the driver itself: SQLAlchemy does not see what is lost there, and has to be told."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import event, make_url
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.domain.errors import DeadlineExceeded, ItemNotFound
 from steward.domain.items import ItemId
 
+from tests.conftest import PATIENT
 from tests.support.proxy import Proxy
 
 SIZE = 3
@@ -34,7 +35,7 @@ async def test_a_reader_without_an_answer_has_all_connections_replaced_that_are_
     assert url.port is not None
     async with Proxy(url.host, url.port).open() as proxy:
         through_it = url.set(port=proxy.port).render_as_string(hide_password=False)
-        pool = PoolSettings(size=SIZE, statement=1.0, connect=5.0, ping=3600)
+        pool = replace(PATIENT, size=SIZE, statement=2.0, ping=3600)
         async with Database(through_it, pool=pool) as database:
             connected: list[object] = []
             event.listen(database.engines.pools[0].sync_engine, "connect", lambda *_: connected.append(None))

@@ -15,7 +15,7 @@ from steward.domain.filters import ItemFilter, search_text
 from steward.domain.items import NewItem
 from steward.domain.users import UserId
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 
 ROWS = int(os.environ.get("STEWARD_TEST_ITEMS", "2501"))  # more than two batches
 TEXTS = ["Box", "STRASSE ß", "Cafe\u0301 ﬁ", "İı Σς", "📦" * 200]
@@ -39,7 +39,7 @@ def empty_url(server_form: str, request: pytest.FixtureRequest, tmp_path: Path) 
 @pytest_asyncio.fixture
 async def before(empty_url: str) -> AsyncIterator[Database]:
     """A database of the revision before, with items."""
-    async with Database(empty_url) as database:
+    async with Database(empty_url, pool=PATIENT) as database:
         await schema.upgrade(database, "0003")
         await insert_rows(database)
         yield database

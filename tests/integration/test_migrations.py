@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,14 +20,14 @@ from sqlalchemy import Connection, bindparam, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.adapters.database.tables import items, metadata
 from steward.adapters.database.types import UtcDateTime
 from steward.adapters.migrations.comparing import comparison
 from steward.domain.errors import DatabaseUnavailable, InvalidValue, SchemaOutOfDate
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 from tests.support.given import every_item, given_item, given_user
+from tests.support.notes import ENDLESS
 
 ROOT = Path(__file__).parents[2]
 REVISIONS = [script.revision for script in ScriptDirectory(str(ROOT / "src/adapters/migrations")).walk_revisions()][
@@ -52,7 +53,7 @@ def empty_url(server_form: str, request: pytest.FixtureRequest, tmp_path: Path) 
 
 @pytest_asyncio.fixture
 async def empty(empty_url: str) -> AsyncIterator[Database]:
-    async with Database(empty_url) as database:
+    async with Database(empty_url, pool=PATIENT) as database:
         yield database
 
 
@@ -116,8 +117,9 @@ async def test_servers_that_start_at_once_migrate_once(empty: Database, empty_ur
         "import asyncio, sys\n"
         "from steward.adapters.database import schema\n"
         "from steward.adapters.database.database import Database\n"
+        "from steward.adapters.database.engines import PoolSettings\n"
         "async def main():\n"
-        "    async with Database(sys.argv[1]) as database:\n"
+        "    async with Database(sys.argv[1], pool=PoolSettings(connect=60, statement=60, busy=60)) as database:\n"
         "        sys.stdin.readline()\n"
         "        await schema.upgrade(database)\n"
         "asyncio.run(main())\n"
@@ -128,14 +130,14 @@ async def test_servers_that_start_at_once_migrate_once(empty: Database, empty_ur
         )
         for _ in range(2)
     ]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         said = await asyncio.gather(*(server.communicate(b"go\n") for server in servers))
     assert [server.returncode for server in servers] == [0, 0], said
     await schema.require_newest(empty)
 
 
 async def test_databases_of_one_process_are_migrated_at_the_same_time_without_mixing() -> None:
-    databases = [Database("sqlite+aiosqlite:///:memory:") for _ in range(3)]
+    databases = [Database("sqlite+aiosqlite:///:memory:", pool=PATIENT) for _ in range(3)]
     await asyncio.gather(*(schema.upgrade(database) for database in databases))
     for database in databases:
         await schema.require_newest(database)
@@ -180,7 +182,7 @@ async def test_an_unknown_target_is_the_callers_mistake(empty: Database) -> None
 @pytest.mark.parametrize("wrong", [{"database": "no_such_database"}, {"username": "nobody"}])
 async def test_a_database_that_cannot_be_reached_is_unavailable(postgres_url: str, wrong: dict[str, str]) -> None:
     url = make_url(postgres_url).set(**wrong).render_as_string(hide_password=False)  # type: ignore[arg-type]
-    async with Database(url) as database:
+    async with Database(url, pool=PATIENT) as database:
         with pytest.raises(DatabaseUnavailable):
             await schema.current_revision(database)
         with pytest.raises(DatabaseUnavailable):
@@ -220,7 +222,7 @@ async def test_a_copied_table_keeps_the_rows_that_refer_to_it(sqlite_url: str) -
         with operations.batch_alter_table("users", recreate="always"):
             pass
 
-    async with Database(sqlite_url) as database:
+    async with Database(sqlite_url, pool=PATIENT) as database:
         box = await given_item(database, await given_user(database, "ada"))
         async with schema.migrating(database) as connection:
             await connection.run_sync(copy_users)
@@ -228,7 +230,7 @@ async def test_a_copied_table_keeps_the_rows_that_refer_to_it(sqlite_url: str) -
 
 
 async def test_a_migration_that_orphans_rows_is_taken_back(sqlite_url: str) -> None:
-    async with Database(sqlite_url) as database:
+    async with Database(sqlite_url, pool=PATIENT) as database:
         box = await given_item(database, await given_user(database, "ada"))
         with pytest.raises(RuntimeError, match="1 rows without what they refer to"):
             async with schema.migrating(database) as connection:
@@ -239,12 +241,12 @@ async def test_a_migration_that_orphans_rows_is_taken_back(sqlite_url: str) -> N
 
 async def test_a_slow_migration_is_not_interrupted_as_everyday_statements_are(sqlite_url: str) -> None:
     slow = text("WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n LIMIT 300000) SELECT max(i) FROM n")
-    async with Database(sqlite_url, pool=PoolSettings(statement=0.01)) as database:
+    async with Database(sqlite_url, pool=replace(PATIENT, statement=0.01)) as database:
         async with schema.migrating(database) as connection:
             assert await connection.scalar(slow) == 300_000
         with pytest.raises(DBAPIError, match="interrupted"):
             async with database.session() as session:
-                await session.execute(slow)
+                await session.execute(ENDLESS["sqlite"])
 
 
 async def test_the_alembic_command_makes_and_runs_a_new_revision(server_url: str, tmp_path: Path) -> None:
@@ -271,7 +273,7 @@ async def test_the_alembic_command_makes_and_runs_a_new_revision(server_url: str
     assert source.count("    pass\n") == 2, "there is nothing that the tables know and the migrations do not"
     compile(source, str(made), "exec")
     await asyncio.to_thread(alembic, "upgrade", "head")
-    async with Database(server_url) as database:
+    async with Database(server_url, pool=PATIENT) as database:
         assert await schema.current_revision(database) == "next"
         assert await rows(database) == (0, 0)
 

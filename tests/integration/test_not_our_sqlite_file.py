@@ -11,6 +11,8 @@ from sqlalchemy import text
 from steward.adapters.database.database import Database
 from steward.domain.errors import DatabaseUnavailable
 
+from tests.conftest import PATIENT
+
 
 def url_of(file: Path) -> str:
     return f"sqlite+aiosqlite:///{file}"
@@ -34,7 +36,7 @@ async def test_what_is_no_database_is_refused_and_not_touched(tmp_path: Path, co
                 async with steward.open(url_of(file), migrate=migrate):
                     pass
         with pytest.raises(DatabaseUnavailable, match=r"empty \(0 bytes\)|damaged"):
-            async with Database(url_of(file)) as database, database.session() as session:
+            async with Database(url_of(file), pool=PATIENT) as database, database.session() as session:
                 await session.execute(text("SELECT 1"))
 
 
@@ -53,7 +55,7 @@ async def test_a_plain_session_may_use_a_file_with_tables_of_its_own(tmp_path: P
     file = tmp_path / "notes.db"
     with closing(sqlite3.connect(file)) as other:
         other.execute("CREATE TABLE notes (text)")
-    async with Database(url_of(file)) as database, database.session() as session:
+    async with Database(url_of(file), pool=PATIENT) as database, database.session() as session:
         await session.execute(text("INSERT INTO notes VALUES ('mine')"))
     with closing(sqlite3.connect(file)) as other:
         assert other.execute("SELECT text FROM notes").fetchall() == [("mine",)]

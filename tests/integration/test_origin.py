@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship, selectinload
 from steward.adapters.database.database import Database
 
+from tests.conftest import PATIENT
 from tests.support.asgi import Answer, call
 
 
@@ -40,7 +41,7 @@ class Thing(Base):
 
 @pytest_asyncio.fixture
 async def db(notes_url: str) -> AsyncIterator[Database]:
-    async with Database(notes_url) as db:
+    async with Database(notes_url, pool=PATIENT) as db:
         async with db.session() as session:
             connection = await session.connection()
             await connection.run_sync(Base.metadata.drop_all)

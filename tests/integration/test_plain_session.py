@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 from steward.adapters.database.database import Database
 from steward.domain.errors import AlreadyInTransaction, OutcomeUnknown, ReadOnly, TransactionAborted
 
+from tests.conftest import PATIENT
 from tests.support.notes import Note, Reply, add_note, create_tables, texts
 
 
@@ -142,7 +143,10 @@ async def test_whoever_is_cancelled_during_a_commit_that_fails_is_not_told_so(no
 
 
 async def test_an_explicit_commit_over_a_lost_connection_has_an_unknown_outcome(empty_postgres_url: str) -> None:
-    async with Database(empty_postgres_url) as database, Database(empty_postgres_url) as other:
+    async with (
+        Database(empty_postgres_url, pool=PATIENT) as database,
+        Database(empty_postgres_url, pool=PATIENT) as other,
+    ):
         await create_tables(database)
         with pytest.raises(OutcomeUnknown):
             async with database.session() as session:

@@ -12,7 +12,7 @@ from steward.domain.filters import ITEM_SORT_FIELDS, USER_SORT_FIELDS, ItemFilte
 from steward.domain.pages import Position, Sort
 from steward.domain.users import UserId
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 from tests.support.filling import fill_items, fill_users
 from tests.support.plans import Plan, plan_of
 
@@ -23,7 +23,9 @@ USER_SORTS = [f"{sign}{field}" for field in USER_SORT_FIELDS for sign in ("", "-
 
 @pytest_asyncio.fixture(scope="module")
 async def filled_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
-    async with Database(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('plans') / 'steward.db'}") as database:
+    async with Database(
+        f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('plans') / 'steward.db'}", pool=PATIENT
+    ) as database:
         await schema.upgrade(database)
         await fill(database)
         yield database
@@ -32,7 +34,7 @@ async def filled_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 @pytest_asyncio.fixture(scope="module")
 async def filled_postgres(postgres: Postgres) -> AsyncIterator[Database]:
     url = await postgres.create()
-    async with Database(url) as database:
+    async with Database(url, pool=PATIENT) as database:
         await fill(database)
         yield database
     await postgres.drop(url)

@@ -1,12 +1,12 @@
 """How strictly PostgreSQL keeps transactions apart: as the setting says."""
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 import pytest
 from sqlalchemy import make_url, text
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.domain.actors import Actor
 from steward.domain.errors import Conflict
 from steward.domain.items import ItemId
@@ -15,11 +15,12 @@ from steward.service_layer.items import get_item
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_item, given_user
 
+from tests.conftest import PATIENT
 from tests.support.postgres import execute
 
 from .test_row_locks import until_someone_waits
 
-SERIALIZABLE = PoolSettings(isolation="serializable")
+SERIALIZABLE = replace(PATIENT, isolation="serializable")
 
 
 async def isolation_of(database: Database, door: str) -> str:
@@ -52,7 +53,7 @@ async def empty_mine(uow: UnitOfWork, actor: Actor, *, mine: ItemId, other: Item
 async def test_write_skew_is_a_conflict_that_a_retry_settles(postgres_url: str, isolation: str, left: int) -> None:
     # `read_committed` leaves it to the server, which may have been told otherwise.
     await execute(postgres_url, f"ALTER DATABASE {make_url(postgres_url).database} RESET default_transaction_isolation")
-    async with Database(postgres_url, pool=PoolSettings(isolation=isolation)) as database:
+    async with Database(postgres_url, pool=replace(PATIENT, isolation=isolation)) as database:
         ada = await given_user(database)
         one, two = [(await given_item(database, owner=ada, quantity=1)).id for _ in range(2)]
         looked: list[ItemId] = []
@@ -91,7 +92,7 @@ async def test_a_read_that_the_server_refuses_is_done_again(postgres_url: str) -
     changed since, and the reader would see the other's change, but not the writer's."""
     name = make_url(postgres_url).database
     await execute(postgres_url, f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         ada = await given_user(database)
         box = await given_item(database, owner=ada, quantity=1)
         writer = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))

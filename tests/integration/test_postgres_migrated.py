@@ -8,6 +8,8 @@ from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_user
 
+from tests.conftest import PATIENT
+
 
 async def _look(uow: UnitOfWork, _: Actor, *, user_id: UserId) -> User:
     async with uow:
@@ -15,7 +17,7 @@ async def _look(uow: UnitOfWork, _: Actor, *, user_id: UserId) -> User:
 
 
 async def test_a_column_that_a_migration_changes_fails_nobody(postgres_url: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         ada = await given_user(database)
         uow = database.unit_of_work()
         assert await run(uow, _look, Actor.system(), user_id=ada.id) == ada

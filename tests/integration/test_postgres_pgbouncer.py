@@ -2,25 +2,26 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.domain.errors import DatabaseUnavailable, ReadOnly
 
+from tests.conftest import PATIENT
 from tests.support.leaks import assert_nothing_is_left
 from tests.support.notes import add_note, create_tables, texts
 from tests.support.pgbouncer import PgBouncer, needs_pgbouncer
 
 pytestmark = needs_pgbouncer
 
-POOLED = PoolSettings(size=3, pooler="pgbouncer", statement=1.0)
+POOLED = replace(PATIENT, size=3, pooler="pgbouncer", statement=30.0)
 SETTINGS = {
-    "statement_timeout": "1s",
-    "idle_in_transaction_session_timeout": "20s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "2min",
     "client_connection_check_interval": "500ms",
     "jit": "off",
     "TimeZone": "UTC",
@@ -49,7 +50,7 @@ async def database(url: str) -> AsyncIterator[Database]:
 
 
 async def test_without_the_setting_it_is_refused_and_not_half_working(url: str) -> None:
-    async with Database(url) as database:
+    async with Database(url, pool=PATIENT) as database:
         with pytest.raises(DatabaseUnavailable):
             async with database.unit_of_work() as uow:
                 await uow.users.is_empty()
@@ -64,8 +65,7 @@ async def test_every_transaction_has_the_settings_that_a_connection_cannot_bring
 
 async def test_they_are_not_left_to_the_next_user_of_the_server_connection(database: Database, url: str) -> None:
     await texts(database)
-    patient = PoolSettings(size=3, pooler="pgbouncer", statement=7.0)
-    async with Database(url, pool=patient) as other, other.session() as session:
+    async with Database(url, pool=replace(POOLED, statement=7.0)) as other, other.session() as session:
         assert await session.scalar(text("SHOW statement_timeout")) == "7s"
 
 
@@ -77,11 +77,12 @@ async def test_a_reader_is_refused_by_the_database_when_it_writes(database: Data
 
 
 @pytest.mark.parametrize("door", ["session", "reader"])
-async def test_a_statement_that_takes_too_long_is_ended_by_the_server(database: Database, door: str) -> None:
-    with pytest.raises(DBAPIError, match="statement timeout"):
-        async with getattr(database, door)() as session:
-            await session.execute(text("SELECT pg_sleep(30)"))
-    await assert_nothing_is_left(database)
+async def test_a_statement_that_takes_too_long_is_ended_by_the_server(url: str, door: str) -> None:
+    async with Database(url, pool=replace(POOLED, statement=1.0)) as database:
+        with pytest.raises(DBAPIError, match="statement timeout"):
+            async with getattr(database, door)() as session:
+                await session.execute(text("SELECT pg_sleep(600)"))
+        await assert_nothing_is_left(database)
 
 
 async def test_a_cancelled_statement_ends_and_its_server_connection_serves_others(database: Database) -> None:
@@ -89,7 +90,7 @@ async def test_a_cancelled_statement_ends_and_its_server_connection_serves_other
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1), database.session() as session:
                 await add_note(session, "never")
-                await session.execute(text("SELECT pg_sleep(30)"))
+                await session.execute(text("SELECT pg_sleep(600)"))
     await assert_nothing_is_left(database)
     assert await texts(database) == set()
 

@@ -12,13 +12,14 @@ from steward.domain.users import Role, User
 from steward.service_layer import users
 from steward.service_layer.retry import run
 
+from tests.conftest import PATIENT
 from tests.support.given import SYSTEM, Store, given_user
 from tests.support.signed_in import outcomes
 
 
 @pytest_asyncio.fixture
 async def stores(server_url: str) -> AsyncIterator[tuple[Database, Database]]:
-    async with Database(server_url) as one, Database(server_url) as other:
+    async with Database(server_url, pool=PATIENT) as one, Database(server_url, pool=PATIENT) as other:
         yield one, other
 
 

@@ -19,7 +19,9 @@ from steward.service_layer.batch import run_batch
 from steward.service_layer.retry import run
 from steward.testing import MemoryDatabase
 
+from tests.conftest import PATIENT
 from tests.support.given import SYSTEM, Store, every_item, given_item, given_user
+from tests.support.signed_in import patiently
 from tests.support.statements import cost_of
 
 from .test_racing_writers import Stores, beside, outcomes
@@ -32,7 +34,7 @@ async def stores(store: Store) -> AsyncIterator[Stores]:
 
 
 async def batch(store: Store, *operations: Operation) -> list[OperationResult]:
-    return await run(store.unit_of_work(), run_batch, SYSTEM, operations=operations)
+    return await patiently(run(store.unit_of_work(), run_batch, SYSTEM, operations=operations))
 
 
 async def cause(work: Coroutine[Any, Any, object]) -> type[StewardError] | None:
@@ -117,12 +119,14 @@ async def test_batches_and_single_changes_lose_nothing_of_each_other(stores: Sto
             for n in range(4)
         ),
         *(
-            run(
-                stores[n % 2].unit_of_work(),
-                items.update_item,
-                SYSTEM,
-                item_id=boxes[n].id,
-                attributes={"alone": n},
+            patiently(
+                run(
+                    stores[n % 2].unit_of_work(),
+                    items.update_item,
+                    SYSTEM,
+                    item_id=boxes[n].id,
+                    attributes={"alone": n},
+                )
             )
             for n in range(4)
         ),
@@ -154,7 +158,7 @@ async def test_a_race_that_is_lost_inside_a_batch_is_a_conflict_and_no_refusal_o
     postgres_url: str,
 ) -> None:
     """Only whoever has begun the transaction can begin it again."""
-    async with Database(postgres_url) as one, Database(postgres_url) as other:
+    async with Database(postgres_url, pool=PATIENT) as one, Database(postgres_url, pool=PATIENT) as other:
         box = await given_item(one, await given_user(one, "ada"))
         async with one.unit_of_work() as uow:
             await items.get_item(uow, SYSTEM, item_id=box.id)
@@ -168,7 +172,7 @@ async def _rename(store: Store, box: Item) -> None:
 
 
 async def test_nobody_holds_off_others_by_naming_what_is_not_theirs(postgres_url: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         ada, bob = await given_user(database, "ada"), await given_user(database, "bob")
         box, lid = await given_item(database, ada), await given_item(database, bob)
         async with database.unit_of_work() as uow:
@@ -186,7 +190,7 @@ async def test_nobody_holds_off_others_by_naming_what_is_not_theirs(postgres_url
 
 
 async def _rename_in_own_database(database: Database, box: Item) -> None:
-    async with Database(database.url.render_as_string(hide_password=False)) as other:
+    async with Database(database.url.render_as_string(hide_password=False), pool=PATIENT) as other:
         await _rename(other, box)
 
 

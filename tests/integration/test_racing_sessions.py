@@ -17,6 +17,7 @@ from steward.service_layer.sessions import begin_session, end_session, list_sess
 from steward.service_layer.tokens import Tokens
 from steward.testing import given_session
 
+from tests.conftest import PATIENT
 from tests.support.given import SYSTEM, Store, given_user
 from tests.support.signed_in import GRACE, outcomes, refreshed, who_is
 
@@ -27,7 +28,7 @@ NONE = timedelta()
 
 @pytest_asyncio.fixture
 async def stores(server_url: str) -> AsyncIterator[tuple[Database, Database]]:
-    async with Database(server_url) as one, Database(server_url) as other:
+    async with Database(server_url, pool=PATIENT) as one, Database(server_url, pool=PATIENT) as other:
         yield one, other
 
 

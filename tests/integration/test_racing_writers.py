@@ -31,7 +31,9 @@ from steward.service_layer import items, lists, users
 from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork
 
+from tests.conftest import PATIENT
 from tests.support.given import SYSTEM, Store, every_item, every_username, given_item, given_user
+from tests.support.signed_in import patiently
 
 Result = TypeVar("Result")
 Stores = tuple[Store, Store]
@@ -43,7 +45,7 @@ async def beside(store: Store) -> AsyncIterator[Store]:
     if not isinstance(store, Database) or store.url.database == ":memory:":
         yield store
         return
-    async with Database(store.url.render_as_string(hide_password=False)) as other:
+    async with Database(store.url.render_as_string(hide_password=False), pool=PATIENT) as other:
         yield other
 
 
@@ -57,7 +59,7 @@ async def outcomes(*attempts: Coroutine[Any, Any, Result]) -> tuple[list[Result]
     """Let all run at the same time: what those answered that could, and how often each refusal came."""
     results: list[Result] = []
     refusals: Counter[type[StewardError]] = Counter()
-    for outcome in await asyncio.gather(*attempts, return_exceptions=True):
+    for outcome in await asyncio.gather(*map(patiently, attempts), return_exceptions=True):
         if isinstance(outcome, StewardError):
             refusals[type(outcome)] += 1
         elif isinstance(outcome, BaseException):

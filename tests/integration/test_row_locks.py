@@ -12,12 +12,13 @@ from steward.domain.errors import UserOwnsItems
 from steward.domain.items import Item, NewItem, ToItem
 from steward.service_layer import items, users
 
+from tests.conftest import PATIENT
 from tests.support.given import SYSTEM, every_item, every_username, given_item, given_user
 
 
 @pytest_asyncio.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         yield database
 
 
@@ -25,7 +26,7 @@ async def until_someone_waits(database: Database) -> None:
     """Return when a statement waits for a lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     connection = await connect(database)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await connection.fetchval(waiting):  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.01)
     await connection.close()

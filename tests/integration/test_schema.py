@@ -15,7 +15,7 @@ from steward.domain.errors import (
     DatabaseUnavailable,
 )
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 from tests.support.given import given_item, given_user
 from tests.support.rows import A_USER, NOW
 
@@ -76,7 +76,7 @@ def created_url(database_form: str, request: pytest.FixtureRequest) -> str:
 @pytest_asyncio.fixture
 async def created(created_url: str) -> AsyncIterator[Database]:
     """A database whose tables come from `metadata.create_all`, without any migration."""
-    async with Database(created_url) as database:
+    async with Database(created_url, pool=PATIENT) as database:
         async with database.engines.pools[0].begin() as connection:
             await connection.run_sync(metadata.create_all)
         yield database
@@ -128,7 +128,7 @@ async def test_text_sorts_by_code_point(database: Database) -> None:
 
 async def test_the_server_would_sort_otherwise(postgres_url: str) -> None:
     """Else the test above would pass on PostgreSQL without our collation."""
-    async with Database(postgres_url) as database, database.reader() as session:
+    async with Database(postgres_url, pool=PATIENT) as database, database.reader() as session:
         query = text("SELECT datlocprovider, 'ada' < 'Zoe' FROM pg_database WHERE datname = current_database()")
         provider, as_people_do = (await session.execute(query)).one()
     assert as_people_do or provider in ("c", b"c"), "a build with ICU, and yet the tests' server has no locale of it"
@@ -151,4 +151,4 @@ async def test_a_time_of_another_zone_comes_back_as_the_same_moment_in_utc(datab
 def test_a_database_file_whose_folder_cannot_be_made_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DatabaseUnavailable, match="The folder of the database file cannot be made"):
-        Database(f"sqlite+aiosqlite:///{tmp_path / 'file' / 'below' / 'steward.db'}")
+        Database(f"sqlite+aiosqlite:///{tmp_path / 'file' / 'below' / 'steward.db'}", pool=PATIENT)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 from steward.adapters.database import schema
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.adapters.transaction import Mode
 from steward.domain.actors import Actor
 from steward.domain.errors import (
@@ -26,12 +26,14 @@ from steward.domain.errors import (
     StorageFull,
     TransactionAborted,
 )
+from steward.domain.items import Item
 from steward.domain.users import User
 from steward.service_layer import items
 from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_item, given_user
 
+from tests.conftest import PATIENT
 from tests.support.small_disk import read_only, small_disk
 
 
@@ -42,7 +44,7 @@ def file(sqlite_url: str) -> Path:
 
 @pytest_asyncio.fixture
 async def open_database(sqlite_url: str) -> AsyncIterator[Database]:
-    async with Database(sqlite_url, pool=PoolSettings(busy=0.05)) as database:
+    async with Database(sqlite_url, pool=replace(PATIENT, busy=0.05)) as database:
         yield database
         assert database.checked_out() == 0, "a connection was left checked out"
 
@@ -68,7 +70,7 @@ def url_of(file: Path) -> str:
 
 async def test_a_full_disk_inside_a_savepoint_loses_the_whole_unit_and_nothing_is_stored(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", megabytes=5) as disk:
-        async with Database(url_of(disk.path / "steward.db")) as database:
+        async with Database(url_of(disk.path / "steward.db"), pool=PATIENT) as database:
             await schema.upgrade(database)
             ada = await given_user(database)
             disk.fill()
@@ -88,7 +90,7 @@ async def test_a_full_disk_inside_a_savepoint_loses_the_whole_unit_and_nothing_i
 async def test_a_full_disk_inside_a_savepoint_of_a_plain_session_stores_nothing_either(tmp_path: Path) -> None:
     insert = text("INSERT INTO notes VALUES (:text)")
     with small_disk(tmp_path / "disk", megabytes=5) as disk:
-        async with Database(url_of(disk.path / "notes.db")) as database:
+        async with Database(url_of(disk.path / "notes.db"), pool=PATIENT) as database:
             async with database.session() as session:
                 await session.execute(text("CREATE TABLE notes (text)"))
             disk.fill()
@@ -117,11 +119,17 @@ async def add_more_than_memory_holds(uow: UnitOfWork, actor: Actor) -> None:
 async def test_a_unit_that_finds_the_file_locked_is_run_again(open_database: Database, ada: User, file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        adding = asyncio.create_task(
-            run(open_database.unit_of_work(), items.create_item, Actor.of(ada), name="Box", quantity=1)
-        )
-        await asyncio.sleep(0.3)
-        assert not adding.done()
+        refused = asyncio.Event()
+
+        async def add(uow: UnitOfWork, actor: Actor) -> Item:
+            try:
+                return await items.create_item(uow, actor, name="Box", quantity=1)
+            except DatabaseLocked:
+                refused.set()
+                raise
+
+        adding = asyncio.create_task(run(open_database.unit_of_work(), add, Actor.of(ada)))
+        await refused.wait()
         other.execute("ROLLBACK")
         assert (await adding).name == "Box"
 
@@ -140,7 +148,7 @@ async def test_to_look_at_a_file_ends_no_lock_of_those_who_have_it_open(
     open_database: Database, ada: User, file: Path, sqlite_url: str
 ) -> None:
     """POSIX ends every lock of a process on a file when any descriptor of it is closed."""
-    async with Database(sqlite_url) as second:
+    async with Database(sqlite_url, pool=PATIENT) as second:
         await schema.require_newest(second)
     taking_it_all = "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE"
     alone = f"import sqlite3; sqlite3.connect({str(file)!r}, timeout=0).executescript({taking_it_all!r})"
@@ -151,7 +159,7 @@ async def test_to_look_at_a_file_ends_no_lock_of_those_who_have_it_open(
 
 async def test_those_who_make_the_same_new_file_at_once_see_it_whole(tmp_path: Path) -> None:
     async def make() -> None:
-        async with Database(url_of(tmp_path / "new.db")) as database:
+        async with Database(url_of(tmp_path / "new.db"), pool=PATIENT) as database:
             assert await schema.current_revision(database) is None
 
     await asyncio.gather(*(make() for _ in range(8)))
@@ -163,7 +171,7 @@ async def test_those_who_make_the_same_new_file_at_once_see_it_whole(tmp_path: P
 
 
 async def test_a_file_that_could_not_be_written_is_written_as_soon_as_it_can_be(file: Path, sqlite_url: str) -> None:
-    async with Database(sqlite_url) as database:
+    async with Database(sqlite_url, pool=PATIENT) as database:
         with read_only(file):
             for _ in range(2):
                 with pytest.raises(DatabaseUnavailable, match="can be read, but not written"):
@@ -228,7 +236,7 @@ async def test_no_connection_is_made_to_another_file_in_its_place(
     open_database: Database, ada: User, file: Path, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.db"
-    async with Database(url_of(other)) as database:
+    async with Database(url_of(other), pool=PATIENT) as database:
         await schema.upgrade(database)
     async with open_database.reader() as session:
         await session.execute(text("SELECT 1"))

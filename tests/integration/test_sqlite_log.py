@@ -9,10 +9,12 @@ from steward.adapters.database.database import Database
 from steward.domain.errors import DatabaseUnavailable
 from steward.testing import given_user
 
+from tests.conftest import PATIENT
+
 
 async def test_nothing_is_acknowledged_into_a_log_that_was_deleted_and_what_was_is_saved(sqlite_url: str) -> None:
     file = Path(sqlite_url.partition("///")[2])
-    async with Database(sqlite_url) as database:
+    async with Database(sqlite_url, pool=PATIENT) as database:
         await given_user(database)
         file.with_name(f"{file.name}-wal").unlink()
         with pytest.raises(DatabaseUnavailable, match="-wal"):

@@ -14,6 +14,7 @@ from steward.service_layer.tokens import Tokens, hash_of
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import FastHasher, given_session
 
+from tests.conftest import PATIENT
 from tests.support.given import given_user
 from tests.support.signed_in import refreshed, who_is
 from tests.support.statements import cost_of, counted
@@ -106,7 +107,7 @@ MANY_ROWS = (
 
 
 async def test_a_token_is_looked_up_by_primary_keys_alone(postgres_url: str) -> None:
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         _, tokens = await given_session(database)
         async with database.session() as session:
             for statement in MANY_ROWS:

@@ -4,13 +4,13 @@ import asyncio
 import contextvars
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.adapters.database.error_translation import translating
 from steward.config import load_settings
 from steward.domain.actors import Actor
@@ -23,6 +23,7 @@ from steward.service_layer import items, retry, users
 from steward.service_layer.deadline import within
 from steward.service_layer.unit_of_work import UnitOfWork
 
+from tests.conftest import PATIENT
 from tests.support.given import SYSTEM, every_username, given_item, given_user
 from tests.support.notes import Note, Reply, add_note, create_tables, texts
 from tests.support.statements import counted
@@ -63,7 +64,7 @@ async def test_thirty_increments_in_plain_sessions_are_thirty(notes: Database) -
 
 async def test_thirty_increments_from_two_processes_are_thirty(server_url: str) -> None:
     """T7.2: which know nothing of each other's pools. SQLite would refuse whoever reads first and writes later."""
-    async with Database(server_url) as one, Database(server_url) as other:
+    async with Database(server_url, pool=PATIENT) as one, Database(server_url, pool=PATIENT) as other:
         await create_tables(one)
         await increment_notes(one, other)
 
@@ -97,7 +98,7 @@ async def again_after_conflicts(unit: Callable[[], Awaitable[None]]) -> None:
 
 async def test_foreign_keys_are_held_on_every_connection(notes_url: str) -> None:
     """T5.2: SQLite forgets them for each new connection."""
-    async with Database(notes_url, pool=PoolSettings(size=3)) as database:
+    async with Database(notes_url, pool=replace(PATIENT, size=3)) as database:
         await create_tables(database)
         for _ in range(3):
             with pytest.raises(IntegrityError):
@@ -218,7 +219,7 @@ async def test_a_dead_lock_is_run_again_and_both_succeed(database: Database) -> 
 
 async def test_a_user_is_locked_while_deleted(postgres_url: str) -> None:
     """T7.6: SQLite drops FOR UPDATE in silence, so it has to be looked for where it works."""
-    async with Database(postgres_url) as database:
+    async with Database(postgres_url, pool=PATIENT) as database:
         ada: User = await given_user(database, "ada")
         with counted(database) as cost:
             await users.delete_user(database.unit_of_work(), SYSTEM, user_id=ada.id)

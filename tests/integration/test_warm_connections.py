@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -11,7 +12,6 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event, text
 from steward.adapters.database.database import Database
-from steward.adapters.database.engines import PoolSettings
 from steward.adapters.database.warm_pool import WarmPool, driver_of
 from steward.adapters.transaction import Mode
 from steward.domain.actors import Actor
@@ -20,6 +20,8 @@ from steward.domain.items import NewItem
 from steward.domain.users import UserId
 from steward.service_layer import users
 from steward.testing import given_user
+
+from tests.conftest import PATIENT
 
 # So many that to delete them takes far longer than a statement may.
 KEYS = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 150000)
@@ -30,7 +32,7 @@ INSERT INTO idempotency_keys (key, fingerprint, user_id, expires_at) SELECT rand
 @pytest_asyncio.fixture
 async def single(server_url: str) -> AsyncIterator[Database]:
     """With one connection that writes."""
-    async with Database(server_url, pool=PoolSettings(size=1)) as database:
+    async with Database(server_url, pool=replace(PATIENT, size=1)) as database:
         await given_user(database)
         yield database
         assert database.checked_out() == 0
@@ -91,7 +93,7 @@ async def test_one_that_has_idled_for_long_or_is_old_is_looked_at_before(single:
 
 
 async def test_of_those_that_were_lost_together_none_is_used(postgres_url: str) -> None:
-    async with Database(postgres_url, pool=PoolSettings(size=3)) as database:
+    async with Database(postgres_url, pool=replace(PATIENT, size=3)) as database:
         await given_user(database)
         gate = asyncio.Barrier(3)
 
@@ -112,7 +114,7 @@ async def test_of_those_that_were_lost_together_none_is_used(postgres_url: str) 
 async def test_a_writer_that_has_to_wait_for_another_process_keeps_its_connection(
     sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Database(sqlite_url) as database, Database(sqlite_url) as another:
+    async with Database(sqlite_url, pool=PATIENT) as database, Database(sqlite_url, pool=PATIENT) as another:
         await given_user(database)
         connected = told_of(database, "connect")
         async with another.unit_of_work() as uow:
@@ -146,7 +148,7 @@ async def ask_the_engine(database: Database) -> int:
 async def test_a_block_that_is_open_when_the_database_is_closed_leaves_no_connection(
     server_url: str, committed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database = Database(server_url)
+    database = Database(server_url, pool=PATIENT)
     await given_user(database)
     async with database.unit_of_work() as uow:
         await uow.users.is_empty()
@@ -160,7 +162,7 @@ async def test_a_block_that_is_open_when_the_database_is_closed_leaves_no_connec
 
 
 async def test_a_reading_block_that_is_open_when_the_database_is_closed_leaves_none(postgres_url: str) -> None:
-    database = Database(postgres_url)
+    database = Database(postgres_url, pool=PATIENT)
     async with database.unit_of_work().reading() as uow:
         await uow.users.is_empty()
         held = driver_of(uow._transaction._direct._connection)  # type: ignore[attr-defined]
@@ -176,10 +178,10 @@ def has_ended(driver: Any) -> bool:
 
 
 async def test_what_takes_others_with_it_is_deleted_by_a_thread_and_can_be_late(sqlite_url: str) -> None:
-    async with Database(sqlite_url, pool=PoolSettings(statement=60)) as database:
+    async with Database(sqlite_url, pool=PATIENT) as database:
         user = await given_user(database)
         async with database.session() as session:
             await session.execute(text(KEYS), {"user": user.id})
-    async with Database(sqlite_url, pool=PoolSettings(statement=0.05)) as database:
+    async with Database(sqlite_url, pool=replace(PATIENT, statement=0.05)) as database:
         with pytest.raises(DeadlineExceeded):
             await users.delete_user(database.unit_of_work(), Actor.system(), user_id=user.id)

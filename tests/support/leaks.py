@@ -36,6 +36,7 @@ async def open_transactions(database: Database) -> int:
         number = await connection.fetchval(
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid != pg_backend_pid() AND state != 'idle'"
+            " AND backend_type = 'client backend'"  # autovacuum comes when it likes
         )
     finally:
         await connection.close()

@@ -4,16 +4,18 @@ import asyncio
 from collections.abc import Coroutine
 from contextvars import Context
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from steward.domain.actors import Actor
 from steward.domain.sessions import Lifetimes
+from steward.service_layer.deadline import within
 from steward.service_layer.retry import run
 from steward.service_layer.sessions import authenticate, refresh_session
 from steward.service_layer.tokens import Tokens
 
 from tests.support.given import Store
 
+Result = TypeVar("Result")
 GRACE = timedelta(seconds=10)
 
 
@@ -35,7 +37,13 @@ async def refreshed(store: Store, tokens: Tokens, *, grace: timedelta = GRACE) -
     return new
 
 
+async def patiently(attempt: Coroutine[Any, Any, Result]) -> Result:
+    """Without a deadline `run` gives up after a few seconds, which a busy machine may need for one attempt."""
+    async with within(60):
+        return await attempt
+
+
 async def outcomes(*attempts: Coroutine[Any, Any, Any]) -> list[Any]:
     """Of each its result or its error, all having run at the same time, each as a request of its own."""
-    tasks = [asyncio.create_task(attempt, context=Context()) for attempt in attempts]
+    tasks = [asyncio.create_task(patiently(attempt), context=Context()) for attempt in attempts]
     return await asyncio.gather(*tasks, return_exceptions=True)

@@ -19,6 +19,26 @@ _INTERRUPT_AGAIN = 0.01  # seconds
 Result = TypeVar("Result")
 
 
+class _Interruptions:
+    """Of one call, again and again: one that comes before the thread has begun the statement hits nothing. A call that
+    stands before it in the thread's queue may end meanwhile, and must not end them."""
+
+    def __init__(self, connection: "UntornConnection") -> None:
+        self._connection = connection
+        self._next: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        self.end()  # or a second cause, the timeout after a cancellation, would begin a second series
+        if self._connection._connection is not None:  # noqa: SLF001 - aiosqlite's own `interrupt` has to be awaited
+            self._connection._connection.interrupt()  # noqa: SLF001
+        self._next = asyncio.get_running_loop().call_later(_INTERRUPT_AGAIN, self.begin)
+
+    def end(self) -> None:
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+
 class UntornConnection(aiosqlite.Connection):
     """A connection each of whose calls is run to its end, also when the task that waits for it is cancelled.
 
@@ -31,7 +51,6 @@ class UntornConnection(aiosqlite.Connection):
     file: DatabaseFile | None = None  # None in memory
     statement_timeout: float | None = None  # seconds, after which a statement is interrupted
     _stopped: asyncio.Future[Any] | None = None
-    _interrupting: asyncio.TimerHandle | None = None
 
     @contextmanager
     def unhurried(self) -> Iterator[None]:
@@ -52,9 +71,10 @@ class UntornConnection(aiosqlite.Connection):
         done: asyncio.Future[Result] = loop.create_future()
         self._tx.put_nowait((done, call))
         cancelled: asyncio.CancelledError | None = None
+        interruptions = _Interruptions(self)
         patience = None
         if interrupt and self.statement_timeout is not None:
-            patience = loop.call_later(self.statement_timeout, self._interrupt)
+            patience = loop.call_later(self.statement_timeout, interruptions.begin)
         try:
             while not done.done():
                 try:
@@ -62,29 +82,17 @@ class UntornConnection(aiosqlite.Connection):
                 except asyncio.CancelledError as error:
                     cancelled = cancelled or error
                     if interrupt:
-                        self._interrupt()
+                        interruptions.begin()
                 except BaseException:  # noqa: S110 - it is the call's own, and raised below
                     pass
         finally:
             if patience is not None:
                 patience.cancel()
-            self._stop_interrupting()
+            interruptions.end()
         if cancelled is not None:
             done.exception()  # whatever became of it, the caller has gone
             raise cancelled
         return done.result()
-
-    def _interrupt(self) -> None:
-        """Again and again: an interruption that comes before the thread has begun the statement hits nothing."""
-        self._stop_interrupting()  # or a second cause, the timeout after a cancellation, would begin a second series
-        if self._connection is not None:
-            self._connection.interrupt()
-        self._interrupting = asyncio.get_running_loop().call_later(_INTERRUPT_AGAIN, self._interrupt)
-
-    def _stop_interrupting(self) -> None:
-        if self._interrupting is not None:
-            self._interrupting.cancel()
-            self._interrupting = None
 
     async def _connect(self) -> Self:
         try:

@@ -55,9 +55,14 @@ class FullHasher(FastHasher):
 
 
 class SlowHasher(FastHasher):
-    """Takes longer than anybody waits."""
+    """Takes longer than anybody waits; `began` tells when it has begun."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = asyncio.Event()
 
     async def verify(self, password: str, against: PasswordHash | None) -> Verified:
+        self.began.set()
         await asyncio.sleep(600)
         return await super().verify(password, against)
 

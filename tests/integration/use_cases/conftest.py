@@ -11,20 +11,22 @@ from steward.adapters.database.database import Database
 from steward.adapters.memory import MemoryDatabase
 from steward.testing import Clock
 
-from tests.conftest import Postgres
+from tests.conftest import PATIENT, Postgres
 from tests.support.given import Store
 
 
 @pytest_asyncio.fixture(scope="session")
 async def kept_sqlite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Database]:
-    async with Database(f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('use_cases') / 'steward.db'}") as database:
+    async with Database(
+        f"sqlite+aiosqlite:///{tmp_path_factory.mktemp('use_cases') / 'steward.db'}", pool=PATIENT
+    ) as database:
         await schema.upgrade(database)
         yield database
 
 
 @pytest_asyncio.fixture(scope="session")
 async def kept_sqlite_memory() -> AsyncIterator[Database]:
-    async with Database("sqlite+aiosqlite:///:memory:") as database:
+    async with Database("sqlite+aiosqlite:///:memory:", pool=PATIENT) as database:
         await schema.upgrade(database)
         yield database
 
@@ -32,7 +34,7 @@ async def kept_sqlite_memory() -> AsyncIterator[Database]:
 @pytest_asyncio.fixture(scope="session")
 async def kept_postgres(postgres: Postgres) -> AsyncIterator[Database]:
     url = await postgres.create()
-    async with Database(url) as database:
+    async with Database(url, pool=PATIENT) as database:
         yield database
     await postgres.drop(url)
 

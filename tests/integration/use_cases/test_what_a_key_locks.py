@@ -6,17 +6,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from sqlalchemy import text
 from steward.adapters.database.database import Database
-from steward.adapters.memory import MemoryDatabase
 from steward.domain.actors import Actor
-from steward.domain.errors import OutcomeUnknown
 from steward.domain.users import User
-from steward.service_layer import idempotency, items, retry
 from steward.service_layer.idempotency import Keys, run_once
 from steward.service_layer.unit_of_work import UnitOfWork
 
+from tests.conftest import PATIENT
 from tests.support.given import Store, given_user
 
 KEYS = Keys(b"a secret", timedelta(hours=24))
@@ -55,7 +52,7 @@ async def under_way(store: Store, user: User, key: str) -> AsyncIterator[None]:
 
 async def test_a_claim_does_not_lock_its_user(postgres_url: str) -> None:
     """Two who hold a lock on one user for their keys, and then change the user's name, would dead-lock."""
-    async with Database(postgres_url) as store:
+    async with Database(postgres_url, pool=PATIENT) as store:
         ada = await given_user(store, "ada")
         async with under_way(store, ada, "k-1"), store.session() as session:
             lock = text("SELECT id FROM users WHERE id = :id FOR UPDATE NOWAIT")
@@ -63,7 +60,7 @@ async def test_a_claim_does_not_lock_its_user(postgres_url: str) -> None:
 
 
 async def test_a_claim_does_not_lock_the_expired_keys_of_others(postgres_url: str) -> None:
-    async with Database(postgres_url) as store:
+    async with Database(postgres_url, pool=PATIENT) as store:
         ada, bob = await given_user(store, "ada"), await given_user(store, "bob")
         await use(store, ada, "k-1")
         async with store.session() as session:
@@ -71,21 +68,3 @@ async def test_a_claim_does_not_lock_the_expired_keys_of_others(postgres_url: st
         async with under_way(store, bob, "k-2"), store.session() as session:
             lock = text("SELECT user_id FROM idempotency_keys WHERE expires_at = :at FOR UPDATE NOWAIT")
             assert await session.scalar(lock, {"at": LONG_AGO}) == ada.id
-
-
-async def test_a_deadline_after_an_unknown_outcome_does_not_say_that_nothing_was_stored(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    store = MemoryDatabase()
-    ada = await given_user(store, "ada")
-    store.fail_next_commit(OutcomeUnknown, stored=True)
-
-    async def once_and_never_again(*args: Any, **arguments: Any) -> Any:
-        monkeypatch.setattr(idempotency, "run", lambda *_, **__: asyncio.Event().wait())
-        return await retry.run(*args, **arguments)
-
-    monkeypatch.setattr(idempotency, "run", once_and_never_again)
-    with pytest.raises(OutcomeUnknown):
-        async with asyncio.timeout(0.05):
-            await use(store, ada, "k-1", lambda uow, actor: items.create_item(uow, actor, name="Box"))
-    assert len(store.items) == 1

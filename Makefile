@@ -33,7 +33,7 @@ serializable: $(VENV)/dev.done ## Contract, use cases, races and requests again,
 	@STEWARD_TEST_ISOLATION=serializable $(BIN)/python -m pytest -n 2 --dist loadscope -k postgres $(SERIALIZABLE)
 
 scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLite and on PostgreSQL
-	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py tests/e2e/test_item_files_at_scale.py tests/integration/test_migration_of_search_text.py
+	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_at_scale.py tests/e2e/test_item_files_at_scale.py tests/integration/operations/test_migration_of_search_text.py
 	@STEWARD_TEST_ITEMS=100000 $(BIN)/python -m pytest tests/e2e/test_cli_copy.py -k little_memory
 
 fuzz: $(VENV)/dev.done ## Send tens of thousands of generated requests, on SQLite and on PostgreSQL

@@ -17,9 +17,9 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.adapters.database.engines import PoolSettings
+from steward.adapters.database.operations import schema
 from steward.domain.actors import Actor
 from steward.domain.filters import ITEM_SORT_FIELDS, ItemFilter
 from steward.domain.pages import Position, Sort

@@ -15,13 +15,13 @@ from sqlalchemy import make_url
 
 from .adapters.clock import system_clock
 from .adapters.database.database import Database
+from .adapters.database.drivers.sqlite import is_in_memory
 from .adapters.database.engines import PoolSettings
-from .adapters.database.sqlite import is_in_memory
 from .adapters.password_hashing import Argon2Hasher
 from .adapters.secret_key import UnusableSecret, secret_key_beside
 from .config import ConfigurationError, Settings, load_settings
 from .domain.attempts import Limit
-from .domain.sessions import Lifetimes
+from .domain.login_sessions import Lifetimes
 from .service_layer.accounts import Accounts
 from .service_layer.idempotency import Keys
 from .service_layer.limits import Limits, Quotas

@@ -190,7 +190,7 @@ class Settings(Deadlines):
         from sqlalchemy import make_url
         from sqlalchemy.exc import ArgumentError
 
-        from .adapters.database.sqlite import refuse_options
+        from .adapters.database.drivers.sqlite import refuse_options
 
         try:
             url = make_url(given)
@@ -201,7 +201,7 @@ class Settings(Deadlines):
         if url.get_backend_name() == "sqlite":
             refuse_options(url)
         else:
-            from .adapters.database.postgres import check_url
+            from .adapters.database.drivers.postgres import check_url
 
             check_url(url)
         if "sslmode" in url.query:

@@ -1,4 +1,4 @@
-"""The forms that the tests run on, and a real PostgreSQL for one of them."""
+"""The backends that the tests run on, and a real PostgreSQL for one of them."""
 
 import itertools
 import os
@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.adapters.database.engines import PoolSettings
+from steward.adapters.database.operations import schema
 from steward.adapters.memory import MemoryDatabase
 
 from .support.postgres import NoPostgres, PostgresServer, execute
 from .support.sqlite_files import copy_into_memory
 
-DATABASE_FORMS = ("sqlite", "sqlite-memory", "postgres")
-FORMS = ("memory", *DATABASE_FORMS)
+DATABASE_BACKENDS = ("sqlite", "sqlite-memory", "postgres")
+BACKENDS = ("memory", *DATABASE_BACKENDS)
 # A busy machine is no reason to send a test away, nor to ask a connection whether it is still there.
 PATIENT = PoolSettings(wait=60, connect=60, statement=60, busy=60, ping=60)
 ran: Counter[str] = Counter()
@@ -34,14 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`form` is every form of the unit of work, `database_form` those on a database."""
-    for name, forms in (
-        ("form", FORMS),
-        ("database_form", DATABASE_FORMS),
-        ("server_form", ("sqlite", "postgres")),
+    """`backend` is every backend of the unit of work, `database_backend` those on a database."""
+    for name, backends in (
+        ("backend", BACKENDS),
+        ("database_backend", DATABASE_BACKENDS),
+        ("server_backend", ("sqlite", "postgres")),
     ):
         if name in metafunc.fixturenames:
-            metafunc.parametrize(name, forms)
+            metafunc.parametrize(name, backends)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,22 +55,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed:
-        ran[_form_of(report.nodeid)] += 1
+        ran[_backend_of(report.nodeid)] += 1
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    counts = ", ".join(f"{ran[form]} {form}" for form in (*FORMS, "no form") if ran[form])
-    terminalreporter.write_line(f"passed on each form: {counts}")
+    counts = ", ".join(f"{ran[backend]} {backend}" for backend in (*BACKENDS, "no backend") if ran[backend])
+    terminalreporter.write_line(f"passed on each backend: {counts}")
     if config.getoption("--without-postgres"):
         terminalreporter.write_line("PostgreSQL was left out (--without-postgres): this is half a test", red=True)
 
 
-def _form_of(nodeid: str) -> str:
+def _backend_of(nodeid: str) -> str:
     parameters = nodeid.partition("[")[2].rstrip("]")
-    for form in sorted(FORMS, key=len, reverse=True):
-        if parameters == form or parameters.startswith(f"{form}-") or parameters.endswith(f"-{form}"):
-            return form
-    return "no form"
+    for backend in sorted(BACKENDS, key=len, reverse=True):
+        if parameters == backend or parameters.startswith(f"{backend}-") or parameters.endswith(f"-{backend}"):
+            return backend
+    return "no backend"
 
 
 class Postgres:
@@ -154,21 +154,21 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
     return f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}"
 
 
-def _database_url(form: str, request: pytest.FixtureRequest) -> str:
-    if form in ("memory", "sqlite-memory"):
+def _database_url(backend: str, request: pytest.FixtureRequest) -> str:
+    if backend in ("memory", "sqlite-memory"):
         return "sqlite+aiosqlite:///:memory:"
-    return str(request.getfixturevalue("postgres_url" if form == "postgres" else "sqlite_url"))
+    return str(request.getfixturevalue("postgres_url" if backend == "postgres" else "sqlite_url"))
 
 
 @pytest.fixture
-def server_url(server_form: str, request: pytest.FixtureRequest) -> str:
+def server_url(server_backend: str, request: pytest.FixtureRequest) -> str:
     """The URL of a database that several processes can share."""
-    return _database_url(server_form, request)
+    return _database_url(server_backend, request)
 
 
 @pytest.fixture
-def database_url(database_form: str, request: pytest.FixtureRequest) -> str:
-    return _database_url(database_form, request)
+def database_url(database_backend: str, request: pytest.FixtureRequest) -> str:
+    return _database_url(database_backend, request)
 
 
 @pytest_asyncio.fixture
@@ -182,18 +182,18 @@ async def database(database_url: str, sqlite_template: Path) -> AsyncIterator[Da
 
 
 @pytest.fixture
-def form_url(form: str, request: pytest.FixtureRequest) -> str:
-    return _database_url(form, request)
+def backend_url(backend: str, request: pytest.FixtureRequest) -> str:
+    return _database_url(backend, request)
 
 
 @pytest_asyncio.fixture
-async def store(form: str, form_url: str, sqlite_template: Path) -> AsyncIterator[MemoryDatabase | Database]:
-    """Whatever makes units of work, in every form."""
-    if form == "memory":
+async def store(backend: str, backend_url: str, sqlite_template: Path) -> AsyncIterator[MemoryDatabase | Database]:
+    """Whatever makes units of work, in every backend."""
+    if backend == "memory":
         yield MemoryDatabase()
         return
-    async with Database(form_url, pool=PATIENT) as database:
-        if form_url.endswith(":memory:"):
+    async with Database(backend_url, pool=PATIENT) as database:
+        if backend_url.endswith(":memory:"):
             copy_into_memory(sqlite_template, database)
         yield database
         assert database.checked_out() == 0, "a connection was left checked out"

@@ -11,9 +11,9 @@ from tempfile import TemporaryDirectory
 
 import asyncpg
 from sqlalchemy import text
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.adapters.database.engines import PoolSettings
+from steward.adapters.database.operations import schema
 
 from tests.support.filling import fill_items, fill_users
 from tests.support.postgres import PostgresServer, execute

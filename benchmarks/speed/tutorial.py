@@ -14,7 +14,7 @@ from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Integer, Text, ev
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship
 from sqlalchemy.orm.exc import StaleDataError
-from steward.adapters.database.types import UtcDateTime
+from steward.adapters.database.column_types import UtcDateTime
 
 from .environment import PRAGMAS, database_url, pool_size
 

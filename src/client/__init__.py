@@ -41,20 +41,7 @@ from .errors import (
     VersionMismatch,
 )
 from .lists import AsyncListing, Listing
-from .values import (
-    UNSET,
-    BatchResult,
-    Item,
-    NewItem,
-    Owner,
-    Page,
-    Session,
-    ToItem,
-    ToUser,
-    Transfer,
-    Unset,
-    User,
-)
+from .values import UNSET, BatchResult, Item, NewItem, Owner, Page, Session, ToItem, ToUser, Transfer, Unset, User
 
 __all__ = [
     "UNSET",

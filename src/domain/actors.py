@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .errors import NotAuthenticated
-from .sessions import SessionId
+from .login_sessions import LoginSessionId
 from .users import Role, User, UserId
 
 
@@ -17,7 +17,7 @@ class Actor:
 
     user_id: UserId | None
     role: Role | None
-    session_id: SessionId | None = None
+    session_id: LoginSessionId | None = None
 
     @classmethod
     def of(cls, user: User) -> "Actor":

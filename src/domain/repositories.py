@@ -13,8 +13,8 @@ from .attempts import Counter, CounterKey
 from .filters import EVERY_ITEM, EVERY_USER, ItemFilter, UserFilter
 from .idempotency import Remembered, RequestKey
 from .items import Item, ItemId, NewItem, OwnedItem
+from .login_sessions import Client, LoginSession, LoginSessionId, PresentedToken, TokenHash, TokenPair
 from .pages import NEWEST_FIRST, Position, Sort
-from .sessions import Client, PresentedToken, Session, SessionId, TokenHash, TokenPair
 from .users import NewUser, User, UserId
 
 
@@ -151,8 +151,8 @@ class ItemRepository(Protocol):
         ...
 
 
-class SessionRepository(Protocol):
-    async def add(self, user_id: UserId, client: Client, tokens: TokenPair, *, at: datetime) -> Session:
+class LoginSessionRepository(Protocol):
+    async def add(self, user_id: UserId, client: Client, tokens: TokenPair, *, at: datetime) -> LoginSession:
         """Store a new session with the first generation of its tokens. Raises `UnknownOwner`."""
         ...
 
@@ -160,11 +160,11 @@ class SessionRepository(Protocol):
         """By any of its tokens, with its user: one statement."""
         ...
 
-    async def get(self, session_id: SessionId) -> Session:
-        """Raises `SessionNotFound`."""
+    async def get(self, session_id: LoginSessionId) -> LoginSession:
+        """Raises `LoginSessionNotFound`."""
         ...
 
-    async def list_of(self, user_id: UserId, *, at: datetime) -> list[Session]:
+    async def list_of(self, user_id: UserId, *, at: datetime) -> list[LoginSession]:
         """Those that have not expired `at` that time, the newest first."""
         ...
 
@@ -182,11 +182,11 @@ class SessionRepository(Protocol):
         """
         ...
 
-    async def end(self, session_id: SessionId) -> bool:
+    async def end(self, session_id: LoginSessionId) -> bool:
         """With all its tokens. Say whether there was such a session."""
         ...
 
-    async def end_all_of(self, user_id: UserId, *, but: SessionId | None = None) -> int:
+    async def end_all_of(self, user_id: UserId, *, but: LoginSessionId | None = None) -> int:
         """Return how many there were."""
         ...
 

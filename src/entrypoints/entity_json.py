@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..domain.items import Item, OwnedItem
-from ..domain.sessions import Session
+from ..domain.login_sessions import LoginSession
 from ..domain.users import User
 
 # As short as it can be, in the order given; far quicker than `json.dumps`, and, with times, than pydantic's. Raises
@@ -59,7 +59,7 @@ def owned_item_json(owned: OwnedItem) -> dict[str, Any]:
     return {**item_json(owned.item), "owner": {"id": owned.owner.id, "username": owned.owner.username}}
 
 
-def session_json(session: Session, *, current: bool) -> dict[str, Any]:
+def session_json(session: LoginSession, *, current: bool) -> dict[str, Any]:
     return {
         "id": session.id,
         "created_at": time_text(session.created_at),

@@ -19,7 +19,7 @@ from structlog.processors import format_exc_info
 from structlog.stdlib import ProcessorFormatter
 
 from ..config import Settings
-from .http.request_id import current_request_id
+from .request_id import current_request_id
 
 _encode_anything = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=repr).encode
 

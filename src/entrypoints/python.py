@@ -4,15 +4,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from ..adapters.database import schema
 from ..adapters.database.database import Database
+from ..adapters.database.operations import schema
 from ..adapters.database.unit_of_work import DatabaseUnitOfWork
 from ..bootstrap import Container, container_for
 from ..config import Settings, load_settings
 from ..domain.actors import Actor
 from ..domain.items import Item
 from ..domain.users import Role, User, UserId
-from ..service_layer import batch, exports, imports, items, lists, retry, sessions, users
+from ..service_layer import batch, exports, imports, items, lists, login_sessions, retry, users
 from ..service_layer.hashing import Hasher
 from ..service_layer.unit_of_work import UnitOfWork
 
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class Steward:
-    """What `steward.open` gives. Each function of `users`, `items` and `sessions` is a use case in a transaction of its
+    """What `steward.open` gives. Each function of `users`, `items` and `login_sessions` is a use case in a transaction of its
     own, run again on a conflict; inside an open block of this task it raises `AlreadyInTransaction`."""
 
     def __init__(self, container: Container) -> None:
@@ -111,9 +111,9 @@ class Items:
 
 class Sessions:
     def __init__(self, steward: Steward) -> None:
-        self.list = steward.bind(sessions.list_sessions)
-        self.end = steward.bind(sessions.end_session)
-        self.end_all_of = steward.bind(sessions.end_sessions_of)
+        self.list = steward.bind(login_sessions.list_login_sessions)
+        self.end = steward.bind(login_sessions.end_login_session)
+        self.end_all_of = steward.bind(login_sessions.end_login_sessions_of)
 
 
 @asynccontextmanager

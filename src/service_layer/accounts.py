@@ -23,14 +23,14 @@ from ..domain.errors import (
     StorageError,
     UserNotFound,
 )
-from ..domain.sessions import Client, Lifetimes
+from ..domain.login_sessions import Client, Lifetimes
 from ..domain.text import check_text
 from ..domain.users import LONGEST_TYPED_EMAIL, NewUser, PasswordHash, User, UserId
 from . import deadline
 from .hashing import Hasher, check_password
 from .limits import Attempt, Limits, count_attempts, take_back_attempts
+from .login_sessions import begin_login_session, refresh_login_session
 from .retry import run
-from .sessions import begin_session, refresh_session
 from .tokens import Tokens
 from .unit_of_work import UnitOfWork
 from .users import find_user, set_password
@@ -99,7 +99,7 @@ class Accounts:
             raise InvalidCredentials
         await run(
             uow,
-            begin_session,
+            begin_login_session,
             actor,
             user=user,
             tokens=tokens,
@@ -110,9 +110,11 @@ class Accounts:
         )
 
     async def refresh(self, uow: UnitOfWork, actor: Actor, *, refresh_token: str) -> Tokens:
-        """As `refresh_session`."""
+        """As `refresh_login_session`."""
         tokens = Tokens.draw()
-        await run(uow, refresh_session, actor, refresh_token=refresh_token, tokens=tokens, lifetimes=self.lifetimes)
+        await run(
+            uow, refresh_login_session, actor, refresh_token=refresh_token, tokens=tokens, lifetimes=self.lifetimes
+        )
         return tokens
 
     async def change_password(self, uow: UnitOfWork, actor: Actor, *, current_password: str, new_password: str) -> None:

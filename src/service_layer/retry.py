@@ -42,7 +42,7 @@ async def run(
         return await use_case(uow, actor, *args, **kwargs)
     tally = current_tally()
     give_up_at = asyncio.get_running_loop().time() + LONGEST_TIME
-    with uow.hold_time():
+    with uow.freeze_time():
         for attempt in range(ATTEMPTS):
             if attempt:
                 bound = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)

@@ -15,7 +15,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from ..domain.sessions import Lifetimes, TokenHash, TokenKind, TokenPair
+from ..domain.login_sessions import Lifetimes, TokenHash, TokenKind, TokenPair
 
 _PREFIXES = {TokenKind.ACCESS: "stwa_", TokenKind.REFRESH: "stwr_"}
 _RANDOM_BYTES = 32

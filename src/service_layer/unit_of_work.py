@@ -29,7 +29,7 @@ from ..domain.repositories import (
     AttemptRepository,
     IdempotencyKeyRepository,
     ItemRepository,
-    SessionRepository,
+    LoginSessionRepository,
     UserRepository,
 )
 
@@ -44,7 +44,7 @@ class UnitOfWork(Protocol):
     def items(self) -> ItemRepository: ...
 
     @property
-    def sessions(self) -> SessionRepository: ...
+    def login_sessions(self) -> LoginSessionRepository: ...
 
     @property
     def attempts(self) -> AttemptRepository: ...
@@ -91,6 +91,6 @@ class UnitOfWork(Protocol):
         """
         ...
 
-    def hold_time(self) -> AbstractContextManager[None]:
+    def freeze_time(self) -> AbstractContextManager[None]:
         """Every transaction begun inside has the same `now`: a retry repeats the same unit, not a later one."""
         ...

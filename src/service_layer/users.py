@@ -98,7 +98,7 @@ async def update_user(
                 await _require_another_admin(uow, user)
             await uow.users.save(user, named=named(version))
             if not user.is_active:
-                await uow.sessions.end_all_of(user.id)
+                await uow.login_sessions.end_all_of(user.id)
         await uow.commit()
     return user
 
@@ -125,7 +125,7 @@ async def set_password(
             raise PasswordReplaced
         user.change(at=uow.now, password_hash=password_hash)
         await uow.users.save(user)
-        await uow.sessions.end_all_of(user_id, but=actor.session_id)
+        await uow.login_sessions.end_all_of(user_id, but=actor.session_id)
         await uow.attempts.take_back(counted)
         await uow.commit()
 

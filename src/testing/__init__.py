@@ -1,7 +1,7 @@
-"""What authors of unit tests import: the in-memory form, and how to fill it, steer it and make it fail.
+"""What authors of unit tests import: the in-memory backend, and how to fill it, steer it and make it fail.
 
 Here is what needs nothing but Python. `steward.testing.fixtures` holds the pytest fixtures, and
-`steward.testing.contract` the suite that every form of the unit of work is held to.
+`steward.testing.contract` the suite that every backend of the unit of work is held to.
 """
 
 from ..adapters.memory import MemoryDatabase

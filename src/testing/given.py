@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 from ..domain.actors import Actor
 from ..domain.items import Item
-from ..domain.sessions import Client, Lifetimes, Session
+from ..domain.login_sessions import Client, Lifetimes, LoginSession
 from ..domain.users import PasswordHash, Role, User, UserId
-from ..service_layer import items, retry, sessions, users
+from ..service_layer import items, login_sessions, retry, users
 from ..service_layer.tokens import Tokens
 from ..service_layer.unit_of_work import UnitOfWork
 
@@ -80,7 +80,7 @@ async def given_session(
     user: User | None = None,
     client: Client | None = None,
     lifetimes: Lifetimes | None = None,
-) -> tuple[Session, Tokens]:
+) -> tuple[LoginSession, Tokens]:
     """A committed session, of a new user unless one is given, and the texts of its tokens.
 
     Raises `InvalidCredentials` for a user who is not active: deactivate afterwards, which ends the session.
@@ -88,7 +88,7 @@ async def given_session(
     tokens = Tokens.draw()
     session = await retry.run(
         store.unit_of_work(),
-        sessions.begin_session,
+        login_sessions.begin_login_session,
         Actor.system(),
         user=await given_user(store) if user is None else user,
         tokens=tokens,

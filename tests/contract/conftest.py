@@ -12,7 +12,7 @@ from steward.adapters.database.database import Database
 from steward.adapters.database.engines import PoolSettings
 from steward.adapters.database.tables import metadata
 from steward.adapters.memory import MemoryDatabase
-from steward.adapters.transaction import Mode
+from steward.adapters.unit_of_work.transaction import TransactionMode
 from steward.testing.promises import pytest_addoption, pytest_configure
 
 from ..conftest import Postgres
@@ -32,15 +32,15 @@ async def postgres_to_share(postgres: Postgres) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def origin(form: str, request: pytest.FixtureRequest) -> str | Path | None:
+def origin(backend: str, request: pytest.FixtureRequest) -> str | Path | None:
     """What the store is made from: the URL of a database to empty, or a file to copy."""
-    if form == "memory":
+    if backend == "memory":
         return None
-    return request.getfixturevalue("postgres_to_share" if form == "postgres" else "sqlite_template")  # type: ignore[no-any-return]
+    return request.getfixturevalue("postgres_to_share" if backend == "postgres" else "sqlite_template")  # type: ignore[no-any-return]
 
 
 @pytest_asyncio.fixture
-async def store(form: str, origin: str | Path | None, tmp_path: Path) -> AsyncIterator[MemoryDatabase | Database]:
+async def store(backend: str, origin: str | Path | None, tmp_path: Path) -> AsyncIterator[MemoryDatabase | Database]:
     """An empty store of this test alone; the test must leave no connection behind."""
     if origin is None:
         yield (memory := MemoryDatabase())
@@ -49,7 +49,7 @@ async def store(form: str, origin: str | Path | None, tmp_path: Path) -> AsyncIt
     async with (
         Database(origin, pool=PATIENT)
         if isinstance(origin, str)
-        else copy_of(origin, tmp_path if form == "sqlite" else None)
+        else copy_of(origin, tmp_path if backend == "sqlite" else None)
     ) as database:
         if isinstance(origin, str):
             await empty(database)
@@ -59,7 +59,7 @@ async def store(form: str, origin: str | Path | None, tmp_path: Path) -> AsyncIt
 
 async def empty(database: Database) -> None:
     """Delete every row of every table."""
-    async with database.engines.by_mode[Mode.WRITING].begin() as connection:
+    async with database.engines.by_mode[TransactionMode.WRITING].begin() as connection:
         for table in reversed(metadata.sorted_tables):
             await connection.execute(table.delete())
 

@@ -8,7 +8,7 @@ import asyncpg
 import asyncpg.transaction
 import pytest
 from steward.adapters.database.database import Database
-from steward.adapters.database.sqlite import UntornConnection
+from steward.adapters.database.drivers.sqlite import CancellationSafeConnection
 from steward.adapters.memory import MemoryDatabase
 from steward.domain.errors import OutcomeUnknown
 from steward.testing.contract.setting import LoseCommit
@@ -18,7 +18,7 @@ def lose_next_commit_of(store: MemoryDatabase | Database, monkeypatch: pytest.Mo
     if isinstance(store, MemoryDatabase):
         return lambda *, stored: store.fail_next_commit(OutcomeUnknown, stored=stored)
     if store.dialect == "sqlite":
-        return lambda *, stored: _break_next(monkeypatch, UntornConnection, _disk_error, stored=stored)
+        return lambda *, stored: _break_next(monkeypatch, CancellationSafeConnection, _disk_error, stored=stored)
     return lambda *, stored: _break_next(monkeypatch, asyncpg.transaction.Transaction, _connection_lost, stored=stored)
 
 

@@ -1,4 +1,4 @@
-"""Every form of the unit of work is held to the suite that we ship."""
+"""Every backend of the unit of work is held to the suite that we ship."""
 
 import os
 from collections.abc import Callable
@@ -20,12 +20,12 @@ class TestUnitOfWork(UnitOfWorkContract):
         return store.checked_out
 
     @pytest.fixture
-    def readers_wait(self, form: str) -> bool:
-        return form == "sqlite-memory"
+    def readers_wait(self, backend: str) -> bool:
+        return backend == "sqlite-memory"
 
     @pytest.fixture
-    def serializable(self, form: str) -> bool:
-        return form == "postgres" and os.environ.get("STEWARD_TEST_ISOLATION") == "serializable"
+    def serializable(self, backend: str) -> bool:
+        return backend == "postgres" and os.environ.get("STEWARD_TEST_ISOLATION") == "serializable"
 
     @pytest.fixture
     def lose_next_commit(self, store: MemoryDatabase | Database, monkeypatch: pytest.MonkeyPatch) -> LoseCommit:

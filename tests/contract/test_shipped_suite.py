@@ -9,7 +9,7 @@ from steward.domain.repositories import (
     AttemptRepository,
     IdempotencyKeyRepository,
     ItemRepository,
-    SessionRepository,
+    LoginSessionRepository,
     UserRepository,
 )
 from steward.testing.contract import UnitOfWorkContract
@@ -103,7 +103,7 @@ def test_the_suite_knows_every_method_of_the_repositories() -> None:
         for subject, port in (
             ("users", UserRepository),
             ("items", ItemRepository),
-            ("sessions", SessionRepository),
+            ("login_sessions", LoginSessionRepository),
             ("attempts", AttemptRepository),
             ("idempotency_keys", IdempotencyKeyRepository),
         )

@@ -1,4 +1,4 @@
-"""All forms do the same, whatever is done to them in whatever order."""
+"""All backends do the same, whatever is done to them in whatever order."""
 
 import asyncio
 import os
@@ -27,9 +27,9 @@ from steward.service_layer import items, users
 from steward.service_layer.retry import run
 from steward.testing import Clock
 
+from .backends import Backends, Stores, inside
 from .conftest import PATIENT, copy_of
-from .forms import Forms, Stores, inside
-from .lanes import Lane, Raised
+from .driven_backends import DrivenBackend, Raised
 
 NAMES = st.sampled_from(["ada", "ADA", "bob", "cyd", "Ωmega"])
 ADDRESSES = st.sampled_from(["ada@example.org", "bob@example.org", "BOB@example.org", "cyd@example.org"])
@@ -39,7 +39,7 @@ VERSIONS = st.sampled_from([None, None, 1, 2])
 ATTRIBUTES = st.sampled_from([{}, {"a": 1}, {"a": 1.0}, {"b": [1, {"c": None}], "a": True}])
 
 
-class Machine(Forms):
+class Machine(Backends):
     """What can be done to a unit of work, beside entering and leaving its blocks."""
 
     @initialize()
@@ -54,14 +54,14 @@ class Machine(Forms):
     @rule(name=NAMES, address=ADDRESSES)
     def add_user(self, name: str, address: str) -> None:
         new = NewUser.of(username=name, email=address)
-        self.all_do(lambda lane: lane.uow.users.add(new, at=self.clock()), creates=True)
+        self.all_do(lambda driven: driven.uow.users.add(new, at=self.clock()), creates=True)
 
     @inside
     @rule(owner=NUMBERS, quantity=QUANTITIES, attributes=ATTRIBUTES)
     def add_item(self, owner: int, quantity: int, attributes: dict[str, Any]) -> None:
         self.all_do(
-            lambda lane: lane.uow.items.add(
-                NewItem.of(owner_id=lane.user_id(owner), name="Box", quantity=quantity, attributes=attributes),
+            lambda driven: driven.uow.items.add(
+                NewItem.of(owner_id=driven.user_id(owner), name="Box", quantity=quantity, attributes=attributes),
                 at=self.clock(),
             ),
             creates=True,
@@ -70,13 +70,13 @@ class Machine(Forms):
     @inside
     @rule(number=NUMBERS)
     def get(self, number: int) -> None:
-        self.all_do(lambda lane: lane.uow.users.get(lane.user_id(number)))
-        self.all_do(lambda lane: lane.uow.items.get(lane.item_id(number)))
+        self.all_do(lambda driven: driven.uow.users.get(driven.user_id(number)))
+        self.all_do(lambda driven: driven.uow.items.get(driven.item_id(number)))
 
     @inside
     @rule(name=NAMES)
     def find(self, name: str) -> None:
-        self.all_do(lambda lane: lane.uow.users.find(name))
+        self.all_do(lambda driven: driven.uow.users.find(name))
 
     @inside
     @rule(
@@ -86,60 +86,60 @@ class Machine(Forms):
         sort=st.sampled_from(("quantity", "-quantity")),
     )
     def pages(self, number: int, limit: int, least: int, sort: str) -> None:
-        self.all_do(lambda lane: lane.uow.users.page(after=(lane.user_id(number),), limit=limit))
-        self.all_do(lambda lane: lane.uow.items.page(after=(lane.item_id(number),), limit=limit))
+        self.all_do(lambda driven: driven.uow.users.page(after=(driven.user_id(number),), limit=limit))
+        self.all_do(lambda driven: driven.uow.items.page(after=(driven.item_id(number),), limit=limit))
         order, where = Sort.of(sort, fields=ITEM_SORT_FIELDS), ItemFilter(q="bo", min_quantity=least)
         self.all_do(
-            lambda lane: lane.uow.items.page(where, sort=order, after=(least, lane.item_id(number)), limit=limit)
+            lambda driven: driven.uow.items.page(where, sort=order, after=(least, driven.item_id(number)), limit=limit)
         )
-        self.all_do(lambda lane: lane.uow.items.page_with_owner(ItemFilter(lane.user_id(number)), limit=limit))
-        self.all_do(lambda lane: lane.uow.items.count(ItemFilter(lane.user_id(number), min_quantity=least)))
+        self.all_do(lambda driven: driven.uow.items.page_with_owner(ItemFilter(driven.user_id(number)), limit=limit))
+        self.all_do(lambda driven: driven.uow.items.count(ItemFilter(driven.user_id(number), min_quantity=least)))
 
     @inside
-    @precondition(lambda self: self.lanes[0].users)
+    @precondition(lambda self: self.driven_backends[0].users)
     @rule(number=NUMBERS, name=NAMES, version=VERSIONS)
     def save_user(self, number: int, name: str, version: int | None) -> None:
-        def change(lane: Lane) -> Awaitable[None]:
-            user = lane.user(number)
+        def change(driven: DrivenBackend) -> Awaitable[None]:
+            user = driven.user(number)
             user.change(at=self.clock(), username=name)
-            return lane.uow.users.save(user, named=version)
+            return driven.uow.users.save(user, named=version)
 
         self.all_do(change)
 
     @inside
-    @precondition(lambda self: self.lanes[0].items)
+    @precondition(lambda self: self.driven_backends[0].items)
     @rule(number=NUMBERS, quantity=st.integers(-1, 4), owner=NUMBERS, version=VERSIONS)
     def save_item(self, number: int, quantity: int, owner: int, version: int | None) -> None:
-        def change(lane: Lane) -> Awaitable[None]:
-            item = lane.item(number)
-            changed = replace(item, quantity=quantity, owner_id=lane.user_id(owner), updated_at=self.clock())
-            return lane.uow.items.save(changed, named=version)
+        def change(driven: DrivenBackend) -> Awaitable[None]:
+            item = driven.item(number)
+            changed = replace(item, quantity=quantity, owner_id=driven.user_id(owner), updated_at=self.clock())
+            return driven.uow.items.save(changed, named=version)
 
         self.all_do(change)
 
     @inside
-    @precondition(lambda self: self.lanes[0].users)
+    @precondition(lambda self: self.driven_backends[0].users)
     @rule(number=NUMBERS, version=VERSIONS)
     def delete_user(self, number: int, version: int | None) -> None:
-        self.all_do(lambda lane: lane.uow.users.delete(lane.user(number), named=version))
+        self.all_do(lambda driven: driven.uow.users.delete(driven.user(number), named=version))
 
     @inside
-    @precondition(lambda self: self.lanes[0].items)
+    @precondition(lambda self: self.driven_backends[0].items)
     @rule(number=NUMBERS, version=VERSIONS)
     def delete_item(self, number: int, version: int | None) -> None:
-        self.all_do(lambda lane: lane.uow.items.delete(lane.item(number), named=version))
+        self.all_do(lambda driven: driven.uow.items.delete(driven.item(number), named=version))
 
     @inside
     @rule(giver=NUMBERS, taker=NUMBERS, hand_over=st.booleans())
     def all_items_of(self, giver: int, taker: int, hand_over: bool) -> None:
         if hand_over:
             self.all_do(
-                lambda lane: lane.uow.items.hand_over_all_of(
-                    lane.user_id(giver), to=lane.user_id(taker), at=self.clock()
+                lambda driven: driven.uow.items.hand_over_all_of(
+                    driven.user_id(giver), to=driven.user_id(taker), at=self.clock()
                 )
             )
         else:
-            self.all_do(lambda lane: lane.uow.items.delete_all_of(lane.user_id(giver)))
+            self.all_do(lambda driven: driven.uow.items.delete_all_of(driven.user_id(giver)))
 
     # Use cases: alone or joined, called or run
 
@@ -147,27 +147,27 @@ class Machine(Forms):
         self,
         use_case: Callable[..., Awaitable[Any]],
         by_run: bool,
-        arguments: Callable[[Lane], Any],
+        arguments: Callable[[DrivenBackend], Any],
         *,
         creates: bool = False,
     ) -> None:
-        def use(lane: Lane) -> Awaitable[Any]:
+        def use(driven: DrivenBackend) -> Awaitable[Any]:
             if by_run:
-                return run(lane.uow, use_case, Actor.system(), **arguments(lane))
-            return use_case(lane.uow, Actor.system(), **arguments(lane))
+                return run(driven.uow, use_case, Actor.system(), **arguments(driven))
+            return use_case(driven.uow, Actor.system(), **arguments(driven))
 
         self.all_do(use, creates=creates)
 
     @rule(name=NAMES, address=ADDRESSES, by_run=st.booleans())
     def register(self, name: str, address: str, by_run: bool) -> None:
-        self.all_use(users.register_user, by_run, lambda lane: {"username": name, "email": address}, creates=True)
+        self.all_use(users.register_user, by_run, lambda driven: {"username": name, "email": address}, creates=True)
 
     @rule(owner=NUMBERS, attributes=ATTRIBUTES, by_run=st.booleans())
     def create_item(self, owner: int, attributes: dict[str, Any], by_run: bool) -> None:
         self.all_use(
             items.create_item,
             by_run,
-            lambda lane: {"owner_id": lane.user_id(owner), "name": "Lid", "quantity": 3, "attributes": attributes},
+            lambda driven: {"owner_id": driven.user_id(owner), "name": "Lid", "quantity": 3, "attributes": attributes},
             creates=True,
         )
 
@@ -176,8 +176,8 @@ class Machine(Forms):
         self.all_use(
             items.update_item,
             True,
-            lambda lane: {
-                "item_id": lane.item_id(number),
+            lambda driven: {
+                "item_id": driven.item_id(number),
                 "quantity": quantity,
                 "attributes": attributes,
                 "version": version,
@@ -186,9 +186,9 @@ class Machine(Forms):
 
     @rule(number=NUMBERS, to=st.one_of(NAMES, NUMBERS), into=st.booleans(), quantity=st.sampled_from([None, 1, 2, 5]))
     def transfer_item(self, number: int, to: str | int, into: bool, quantity: int | None) -> None:
-        def arguments(lane: Lane) -> dict[str, Any]:
-            recipient = to if isinstance(to, str) else ToItem(lane.item_id(to)) if into else lane.user_id(to)
-            return {"item_id": lane.item_id(number), "to": recipient, "quantity": quantity}
+        def arguments(driven: DrivenBackend) -> dict[str, Any]:
+            recipient = to if isinstance(to, str) else ToItem(driven.item_id(to)) if into else driven.user_id(to)
+            return {"item_id": driven.item_id(number), "to": recipient, "quantity": quantity}
 
         self.all_use(items.transfer_item, False, arguments, creates=not into or isinstance(to, str))
 
@@ -197,10 +197,10 @@ class Machine(Forms):
         self.all_use(
             users.delete_user,
             by_run,
-            lambda lane: {
-                "user_id": lane.user_id(number),
+            lambda driven: {
+                "user_id": driven.user_id(number),
                 "delete_items": what == "delete",
-                "transfer_items_to": lane.user_id(to) if what == "transfer" else None,
+                "transfer_items_to": driven.user_id(to) if what == "transfer" else None,
             },
         )
 
@@ -209,9 +209,9 @@ class Machine(Forms):
     @inside
     @rule(name=NAMES, writes=st.booleans())
     def cancel_a_statement(self, name: str, writes: bool) -> None:
-        async def cancelled(lane: Lane) -> object:
+        async def cancelled(driven: DrivenBackend) -> object:
             new = NewUser.of(username=name, email=f"{name}@example.org")
-            work: Any = lane.uow.users.add(new, at=self.clock()) if writes else lane.uow.users.page(limit=3)
+            work: Any = driven.uow.users.add(new, at=self.clock()) if writes else driven.uow.users.page(limit=3)
             statement = asyncio.create_task(work)
             await asyncio.sleep(0)
             statement.cancel()
@@ -222,10 +222,10 @@ class Machine(Forms):
     @inside
     @rule(name=NAMES)
     def two_statements_at_once(self, name: str) -> None:
-        async def both(lane: Lane) -> object:
+        async def both(driven: DrivenBackend) -> object:
             new = NewUser.of(username=name, email=f"{name}@example.org")
             answers = await asyncio.gather(
-                lane.uow.users.add(new, at=self.clock()), lane.uow.users.page(limit=3), return_exceptions=True
+                driven.uow.users.add(new, at=self.clock()), driven.uow.users.page(limit=3), return_exceptions=True
             )
             return [Raised.of(each) if isinstance(each, BaseException) else each for each in answers]
 
@@ -234,8 +234,8 @@ class Machine(Forms):
     @rule(name=NAMES)
     def a_second_unit(self, name: str) -> None:
         self.all_do(
-            lambda lane: users.register_user(
-                lane.store.unit_of_work(), Actor.system(), username=name, email=f"{name}@example.org"
+            lambda driven: users.register_user(
+                driven.store.unit_of_work(), Actor.system(), username=name, email=f"{name}@example.org"
             ),
             creates=True,
         )

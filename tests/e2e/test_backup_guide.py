@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 from steward.adapters.database.tables import metadata
 from steward.testing import given_user
 

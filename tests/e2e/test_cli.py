@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 from steward.domain.actors import Actor
 from steward.domain.users import Role
 from steward.entrypoints.cli.main import app

@@ -6,7 +6,7 @@ import re
 import httpx2
 import pytest
 from steward.adapters.database.database import Database
-from steward.domain.sessions import Client
+from steward.domain.login_sessions import Client
 from steward.domain.users import Role
 from steward.testing import given_session, given_user
 
@@ -88,8 +88,8 @@ async def test_one_session_or_all_of_a_user_are_revoked(postgres_url: str) -> No
         done = steward("session", "revoke", "--user", "ada", database_url=postgres_url)
         assert done.stdout == "2 sessions ended\n"
         async with database.unit_of_work().reading() as uow:
-            assert await uow.sessions.list_of(ada.id, at=uow.now) == []
-            assert await uow.sessions.get(bobs.id) == bobs
+            assert await uow.login_sessions.list_of(ada.id, at=uow.now) == []
+            assert await uow.login_sessions.get(bobs.id) == bobs
 
 
 @pytest.mark.parametrize("arguments", [(), ("1", "--user", "ada")])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 
 from ..support.ended import hears_ctrl_c
 from ..support.filling import fill_items, fill_users

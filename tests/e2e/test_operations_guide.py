@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 from steward.config import Settings
-from steward.entrypoints.http.access_log import line_of
-from steward.entrypoints.http.metrics import Metrics, Sources
-from steward.entrypoints.http.observed import End, Exchange
-from steward.entrypoints.http.problem_types import PROBLEM_TYPES
+from steward.entrypoints.http.middleware.access_log import line_of
+from steward.entrypoints.http.middleware.metrics import Metrics, Sources
+from steward.entrypoints.http.middleware.observed import End, Exchange
+from steward.entrypoints.http.problems.problem_types import PROBLEM_TYPES
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 

@@ -33,19 +33,19 @@ async def urls(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> 
 def servers(urls: dict[str, str]) -> Iterator[dict[str, Server]]:
     """Starting one takes longer than any of the tests."""
     with contextlib.ExitStack() as stack:
-        yield {form: stack.enter_context(serving(url)) for form, url in urls.items()}
+        yield {backend: stack.enter_context(serving(url)) for backend, url in urls.items()}
 
 
 @pytest_asyncio.fixture
-async def notes(server_form: str, urls: dict[str, str]) -> AsyncIterator[Database]:
-    async with Database(urls[server_form], pool=PATIENT) as database:
+async def notes(server_backend: str, urls: dict[str, str]) -> AsyncIterator[Database]:
+    async with Database(urls[server_backend], pool=PATIENT) as database:
         await create_tables(database)
         yield database
 
 
 @pytest_asyncio.fixture
-async def client(server_form: str, servers: dict[str, Server]) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=servers[server_form].url, timeout=PATIENCE) as client:
+async def client(server_backend: str, servers: dict[str, Server]) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=servers[server_backend].url, timeout=PATIENCE) as client:
         yield client
 
 
@@ -80,9 +80,11 @@ async def test_a_deferred_duplicate_is_refused(urls: dict[str, str], servers: di
             assert await session.scalar(text("SELECT count(*) FROM names")) == 1
 
 
-async def test_what_was_acknowledged_survives_a_kill(notes: Database, server_form: str, urls: dict[str, str]) -> None:
+async def test_what_was_acknowledged_survives_a_kill(
+    notes: Database, server_backend: str, urls: dict[str, str]
+) -> None:
     """T1.2: eight servers are killed when their status line arrives; committed too late, half of it is lost."""
-    with serving(urls[server_form], workers=8) as server:
+    with serving(urls[server_backend], workers=8) as server:
         statuses = [await post_and_kill(server, f"/notes/{number}") for number in range(8)]
 
     assert [status.split()[1] for status in statuses] == [b"201"] * 8

@@ -9,9 +9,9 @@ from contextlib import ExitStack, asynccontextmanager
 import pytest
 import pytest_asyncio
 from sqlalchemy import event, make_url, text
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
 from steward.adapters.database.engines import PoolSettings
+from steward.adapters.database.operations import schema
 from steward.domain.errors import DatabaseUnavailable, ReadOnly
 from steward.testing import given_user
 

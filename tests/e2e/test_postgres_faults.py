@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 
 from tests.support.outage import BACK, nothing_is_amiss, traffic
 from tests.support.postgres import PostgresServer

@@ -65,11 +65,11 @@ def test_make_run_serves_what_the_transcript_shows(address: str) -> None:
 
 
 def test_make_test_runs_the_tests() -> None:
-    process = make("test", "TESTS=tests/unit/test_text.py")
+    process = make("test", "TESTS=tests/unit/domain/test_text.py")
     output, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 0, output
     assert re.search(r"\d+ passed", output)
-    assert "passed on each form:" in output
+    assert "passed on each backend:" in output
 
 
 def test_the_python_example_prints_what_is_said(tmp_path: Path) -> None:

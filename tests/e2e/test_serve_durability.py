@@ -1,8 +1,8 @@
 """`steward serve` on a PostgreSQL that may lose what it has acknowledged."""
 
 import pytest
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 
 from ..conftest import Postgres
 from ..support.postgres import PostgresServer

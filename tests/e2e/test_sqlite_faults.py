@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 
 from ..support.http import problem_of
 from ..support.small_disk import read_only, small_disk
@@ -199,7 +199,7 @@ def of_another_application(file: Path) -> None:
 def test_a_file_that_is_not_our_database_is_refused_by_its_cause_and_not_touched(
     file: Path, sqlite_url: str, change: Callable[[Path], None], cause: str
 ) -> None:
-    """Of each kind one; all of them: tests/integration/test_not_our_sqlite_file.py."""
+    """Of each kind one; all of them: tests/integration/drivers/test_not_our_sqlite_file.py."""
     change(file)
     before = files_in(file.parent)
     said = refusal(sqlite_url)

@@ -43,15 +43,15 @@ async def run(names: list[str]) -> list[Outcome]:
     for long in CHECKS:
         if names and not any(name in long.check.__module__ for name in names):
             continue
-        for form in long.databases:
+        for backend in long.databases:
             begun = time.monotonic()
             try:
-                outcome = await long.check(form, **long.amounts)
+                outcome = await long.check(backend, **long.amounts)
                 outcome.violations += outcome.late
                 outcomes.append(outcome)
             except Exception as error:  # the others are still worth running
                 traceback.print_exc()
-                outcomes.append(Outcome(long.check.__module__, form, violations=[f"the check broke off: {error!r}"]))
+                outcomes.append(Outcome(long.check.__module__, backend, violations=[f"the check broke off: {error!r}"]))
             print(line(outcomes[-1], time.monotonic() - begun), flush=True)  # noqa: T201
     return outcomes
 

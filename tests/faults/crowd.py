@@ -68,9 +68,9 @@ def sqlite_file(url: str) -> Iterator[sqlite3.Connection]:
 
 
 @asynccontextmanager
-async def crowd(form: str, *, servers: int, **settings: object) -> AsyncIterator[Crowd]:
-    """On an empty database of that form."""
-    async with fresh_database(form) as url:
+async def crowd(backend: str, *, servers: int, **settings: object) -> AsyncIterator[Crowd]:
+    """On an empty database of that backend."""
+    async with fresh_database(backend) as url:
         with ExitStack() as stack:
             shipped = {**AS_SHIPPED, **settings}
             started = [stack.enter_context(StewardServer(url, "--migrate", **shipped)) for _ in range(servers)]

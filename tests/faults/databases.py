@@ -14,10 +14,10 @@ _numbers = itertools.count()
 
 
 @asynccontextmanager
-async def fresh_database(form: str) -> AsyncIterator[str]:
+async def fresh_database(backend: str) -> AsyncIterator[str]:
     """The URL of an empty database, which `StewardServer(url, "--migrate")` fills: a SQLite file, or a database in a
     PostgreSQL that all checks of this process share. Whoever kills PostgreSQL starts one of its own."""
-    if form == "sqlite":
+    if backend == "sqlite":
         with tempfile.TemporaryDirectory(prefix="steward-faults-", ignore_cleanup_errors=True) as directory:
             yield f"sqlite+aiosqlite:///{directory}/steward.db"
         return

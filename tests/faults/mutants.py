@@ -13,18 +13,18 @@ from typing import Any
 
 from sqlalchemy import update
 from starlette.types import Receive, Scope, Send
-from steward.adapters.blocks import Block
 from steward.adapters.database import tables
-from steward.adapters.database.held_connection import HeldConnection
-from steward.adapters.database.items import DatabaseItems
+from steward.adapters.database.express.held_connection import HeldConnection
+from steward.adapters.database.repositories.items import DatabaseItems
 from steward.adapters.database.transaction import DatabaseTransaction
-from steward.adapters.unit_of_work import BlockUnitOfWork
+from steward.adapters.unit_of_work.block_unit_of_work import BlockUnitOfWork
+from steward.adapters.unit_of_work.blocks import Block
 from steward.domain.actors import Actor
 from steward.domain.errors import Conflict, IdempotencyKeyInUse, OutcomeUnknown
 from steward.domain.items import Item, ToItem, Transfer
 from steward.domain.versions import Expected
-from steward.entrypoints.http import idempotency as http_idempotency
-from steward.entrypoints.http.envelope import Envelope
+from steward.entrypoints.http.middleware.envelope import Envelope
+from steward.entrypoints.http.requests import idempotency as http_idempotency
 from steward.service_layer import idempotency, items
 from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork

@@ -1,13 +1,13 @@
 """What a check of the fault suite found, and how `make faults` says it.
 
-A check is a plain async function `check(form, **amounts) -> Outcome`, with `form` "sqlite" or "postgres": pytest calls
+A check is a plain async function `check(backend, **amounts) -> Outcome`, with `backend` "sqlite" or "postgres": pytest calls
 it with small amounts and asserts that `violations` is empty, `python -m tests.faults` with those of the long form.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
-FORMS = ("sqlite", "postgres")
+BACKENDS = ("sqlite", "postgres")
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class LongForm:
 
     check: Callable[..., Awaitable[Outcome]]
     amounts: Mapping[str, int] = field(default_factory=dict)
-    databases: tuple[str, ...] = FORMS
+    databases: tuple[str, ...] = BACKENDS
 
 
 def line(outcome: Outcome, seconds: float) -> str:

@@ -21,15 +21,15 @@ _WITHOUT_KEY = (Kind.CREATE, Kind.BATCH, Kind.MOVE)
 _LIMIT = 120.0  # seconds for a cut to happen; guards against a hang
 
 
-async def check(form: str, *, cuts: int) -> Outcome:
+async def check(backend: str, *, cuts: int) -> Outcome:
     """`cuts` before the commit, and as many after it.
 
     On PostgreSQL a proxy cuts the connection there. On SQLite, which has none, the disk fails at the commit; and the
     server is killed as soon as an acknowledgement arrives.
     """
-    outcome = Outcome("cuts at COMMIT", form, {"cuts": 0, "writers": WRITERS})
-    async with fresh_database(form) as url:
-        if form == "sqlite":
+    outcome = Outcome("cuts at COMMIT", backend, {"cuts": 0, "writers": WRITERS})
+    async with fresh_database(backend) as url:
+        if backend == "sqlite":
             await _failing_disk(url, cuts, outcome)
             await _killed_at_the_answer(url, cuts, outcome)
         else:
@@ -143,6 +143,6 @@ async def _until_more(counted: Callable[[], int], before: int) -> None:
             await asyncio.sleep(0.002)
 
 
-async def test_what_breaks_at_a_commit_is_neither_lost_nor_doubled(server_form: str) -> None:
-    outcome = await check(server_form, cuts=2)
+async def test_what_breaks_at_a_commit_is_neither_lost_nor_doubled(server_backend: str) -> None:
+    outcome = await check(server_backend, cuts=2)
     assert outcome.violations == []

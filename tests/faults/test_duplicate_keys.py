@@ -18,11 +18,11 @@ _QUANTITY = 1000  # to be transferred, more than is
 _MOST_LOST = 20  # attempts of one client: no proxy loses so many
 
 
-async def check(form: str, *, clients: int, keys: int) -> Outcome:
+async def check(backend: str, *, clients: int, keys: int) -> Outcome:
     """Each key is sent by all clients at once, on two server processes; every other client by way of a proxy that
     loses requests and answers."""
-    outcome = Outcome("duplicate keys", form, {"keys": 0, "answers": 0, "lost": 0})
-    async with crowd(form, servers=2) as those:
+    outcome = Outcome("duplicate keys", backend, {"keys": 0, "answers": 0, "lost": 0})
+    async with crowd(backend, servers=2) as those:
         proxy = LosingProxy(*_address(those.servers[1].url))
         box, lid = those.create(quantity=_QUANTITY)["id"], those.create(quantity=0)["id"]
         async with proxy.open(), AsyncExitStack() as stack:
@@ -98,6 +98,6 @@ def _address(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-async def test_a_key_that_many_send_at_once_and_again_has_one_effect_and_one_answer(server_form: str) -> None:
-    outcome = await check(server_form, clients=6, keys=6)
+async def test_a_key_that_many_send_at_once_and_again_has_one_effect_and_one_answer(server_backend: str) -> None:
+    outcome = await check(server_backend, clients=6, keys=6)
     assert outcome.violations == []

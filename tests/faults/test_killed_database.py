@@ -18,12 +18,12 @@ from .workload import BACK_WITHIN, WRITERS, Workload
 _SLOWEST = 10.0  # seconds
 
 
-async def check(form: str, *, rounds: int) -> Outcome:
+async def check(backend: str, *, rounds: int) -> Outcome:
     """On PostgreSQL kill -9 of all its processes, and its immediate stop, by turns. SQLite is no process: there
     another process holds the write lock for longer than the server waits and dies in its transaction, by turns with a
     second server on the same file that is killed while it writes."""
-    outcome = Outcome("killed database", form, {"rounds": rounds, "writers": WRITERS})
-    await (_sqlite if form == "sqlite" else _postgres)(outcome, rounds)
+    outcome = Outcome("killed database", backend, {"rounds": rounds, "writers": WRITERS})
+    await (_sqlite if backend == "sqlite" else _postgres)(outcome, rounds)
     return outcome
 
 
@@ -95,6 +95,6 @@ async def _kill_a_second_server(url: str, load: Workload, outcome: Outcome) -> N
         await writing
 
 
-async def test_a_killed_database_has_lost_nothing_and_every_request_was_answered(server_form: str) -> None:
-    outcome = await check(server_form, rounds=2)
+async def test_a_killed_database_has_lost_nothing_and_every_request_was_answered(server_backend: str) -> None:
+    outcome = await check(server_backend, rounds=2)
     assert outcome.violations == []

@@ -16,11 +16,11 @@ _LIMIT = 120.0  # seconds until there is some load; guards against a hang
 _REPEATED = 8  # keyed writes that were acknowledged and are sent again all the same
 
 
-async def check(form: str, *, rounds: int) -> Outcome:
+async def check(backend: str, *, rounds: int) -> Outcome:
     """Every other round with two worker processes."""
-    outcome = Outcome("killed server", form, {"rounds": rounds, "writers": WRITERS})
+    outcome = Outcome("killed server", backend, {"rounds": rounds, "writers": WRITERS})
     load = Workload()
-    async with fresh_database(form) as url:
+    async with fresh_database(backend) as url:
         for number in range(rounds + 1):
             async with running(url, workers=1 + number % 2) as server:
                 if number == 0:
@@ -59,6 +59,6 @@ async def _repeat_keyed(load: Workload, url: str, outcome: Outcome) -> None:
     await load.repeat(url, [*acknowledged, *load.journal.of(Fate.UNKNOWN, Kind.KEYED)], outcome)
 
 
-async def test_a_killed_server_has_lost_doubled_and_torn_nothing(server_form: str) -> None:
-    outcome = await check(server_form, rounds=2)
+async def test_a_killed_server_has_lost_doubled_and_torn_nothing(server_backend: str) -> None:
+    outcome = await check(server_backend, rounds=2)
     assert outcome.violations == []

@@ -25,11 +25,11 @@ _MORE_FILES = 8  # that a server may have open for a while: connections of its p
 _BUG = re.compile(r'\bERROR\b|\bCRITICAL\b|"level": ?"(error|critical)"|^Traceback')
 
 
-async def check(form: str, *, clients: int) -> Outcome:
+async def check(backend: str, *, clients: int) -> Outcome:
     """Whoever leaves cancels nothing that writes; so some batches run into their deadline as well. Afterwards the
     server is looked at: transactions, connections, files, its log, and whether it serves."""
-    outcome = Outcome("leaving clients", form, {"clients": clients})
-    async with crowd(form, servers=1, pool_size=_POOL, pool_timeout=60, batch_timeout=1) as those:
+    outcome = Outcome("leaving clients", backend, {"clients": clients})
+    async with crowd(backend, servers=1, pool_size=_POOL, pool_timeout=60, batch_timeout=1) as those:
         ballast, own = await _given(those, "ballast", _MOST_LATE), await _given(those, "own", clients)
         lid = those.create(quantity=0)["id"]
         leavers = [draw(number, item_id) for number, item_id in enumerate(own)]
@@ -206,6 +206,6 @@ async def _serve(those: Crowd, lid: int, outcome: Outcome) -> None:
     outcome.violations += [f"afterwards: {answer.text}" for answer in answers if answer.is_error]
 
 
-async def test_clients_that_leave_at_any_point_leave_nothing_half_done_and_nothing_held(server_form: str) -> None:
-    outcome = await check(server_form, clients=80)
+async def test_clients_that_leave_at_any_point_leave_nothing_half_done_and_nothing_held(server_backend: str) -> None:
+    outcome = await check(server_backend, clients=80)
     assert outcome.violations == []

@@ -18,7 +18,7 @@ from . import (
     test_registers,
     test_transfers,
 )
-from .report import FORMS, Outcome
+from .report import BACKENDS, Outcome
 
 _MOST_ROUNDS = 5  # where chance decides whether a round meets the fault
 
@@ -40,10 +40,10 @@ class Hunt:
     def name(self) -> str:
         return self.mutant.__name__
 
-    async def catches(self, form: str) -> bool:
+    async def catches(self, backend: str) -> bool:
         with mutants.in_place_of_the_product(self.name):
             for _ in range(_MOST_ROUNDS):
-                outcome = await self.check(form, **self.amounts)
+                outcome = await self.check(backend, **self.amounts)
                 if any(self.sign in violation for violation in outcome.violations):
                     return True
         return False
@@ -51,7 +51,11 @@ class Hunt:
 
 HUNTS = (
     Hunt(
-        mutants.commit_after_the_response, test_killed_server.check, {"rounds": 1}, "acknowledged, and not there", FORMS
+        mutants.commit_after_the_response,
+        test_killed_server.check,
+        {"rounds": 1},
+        "acknowledged, and not there",
+        BACKENDS,
     ),
     Hunt(
         mutants.no_rollback_on_cancel,
@@ -60,29 +64,33 @@ HUNTS = (
         "connections are in use",
         ("postgres", "sqlite"),
     ),
-    Hunt(mutants.read_modify_write_transfer, test_transfers.check, {"clients": 6, "turns": 10}, "sum up to", FORMS),
+    Hunt(mutants.read_modify_write_transfer, test_transfers.check, {"clients": 6, "turns": 10}, "sum up to", BACKENDS),
     # On SQLite no connection can be lost between a commit and its acknowledgement.
     Hunt(
         mutants.retry_of_an_ambiguous_commit, test_cuts_at_commit.check, {"cuts": 2}, "items instead of", ("postgres",)
     ),
     Hunt(
-        mutants.check_then_insert_idempotency, test_duplicate_keys.check, {"clients": 6, "keys": 3}, "instead of", FORMS
+        mutants.check_then_insert_idempotency,
+        test_duplicate_keys.check,
+        {"clients": 6, "keys": 3},
+        "instead of",
+        BACKENDS,
     ),
     Hunt(
         mutants.last_writer_wins,
         test_registers.check,
         {"clients": 6, "turns": 8, "registers": 1},
         "increments were acknowledged",
-        FORMS,
+        BACKENDS,
     ),
 )
 
 
-async def check(form: str) -> Outcome:
-    hunts = [hunt for hunt in HUNTS if form in hunt.databases]
-    missed = [hunt.name for hunt in hunts if not await hunt.catches(form)]
+async def check(backend: str) -> Outcome:
+    hunts = [hunt for hunt in HUNTS if backend in hunt.databases]
+    missed = [hunt.name for hunt in hunts if not await hunt.catches(backend)]
     figures: dict[str, int | float] = {f"of {len(hunts)} mutants caught": len(hunts) - len(missed)}
-    return Outcome("mutants", form, figures, [f"{name} was not caught" for name in missed])
+    return Outcome("mutants", backend, figures, [f"{name} was not caught" for name in missed])
 
 
 @pytest.mark.parametrize("hunt", [pytest.param(hunt, id=f"{hunt.databases[0]}-{hunt.name}") for hunt in HUNTS])

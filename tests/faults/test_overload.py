@@ -130,9 +130,12 @@ class Load:
             return [(await ask(client)).status_code for ask in asks for _ in range(3)]
 
 
-async def check(form: str, *, seconds: int, **settings: object) -> Outcome:
-    outcome = Outcome("overload", form, {"seconds": seconds, "clients": CLIENTS, "connections": CONNECTIONS})
-    async with fresh_database(form) as url, running(url, pool_size=CONNECTIONS, pool_queue=QUEUE, **settings) as server:
+async def check(backend: str, *, seconds: int, **settings: object) -> Outcome:
+    outcome = Outcome("overload", backend, {"seconds": seconds, "clients": CLIENTS, "connections": CONNECTIONS})
+    async with (
+        fresh_database(backend) as url,
+        running(url, pool_size=CONNECTIONS, pool_queue=QUEUE, **settings) as server,
+    ):
         load = Load(server)
         await load.invite()
         await load.throughput(AT_THE_PLATEAU, 1)  # what is only done once
@@ -189,16 +192,16 @@ def test_a_server_that_breaks_down_in_the_overload_or_stays_broken_is_found(
     assert len(collapses(90, overloaded, recovered)) == violations
 
 
-async def test_in_an_overload_some_are_refused_and_the_others_are_served_as_fast_as_before(server_form: str) -> None:
+async def test_in_an_overload_some_are_refused_and_the_others_are_served_as_fast_as_before(server_backend: str) -> None:
     # That a busy machine is slow to ask the database is no answer of an overloaded server.
-    outcome = await check(server_form, seconds=3, readiness_timeout=60)
+    outcome = await check(server_backend, seconds=3, readiness_timeout=60)
     assert outcome.violations == [], outcome.figures
 
 
-async def test_who_waits_for_a_password_to_be_hashed_holds_no_connection(server_form: str) -> None:
+async def test_who_waits_for_a_password_to_be_hashed_holds_no_connection(server_backend: str) -> None:
     """Of connections to write by there is one, and nobody may wait for it."""
     endless = {"hash_memory": 64 * 1024, "hash_iterations": 100_000, "request_timeout": 3600}
-    async with fresh_database(server_form) as url:
+    async with fresh_database(server_backend) as url:
         async with running(url, pool_size=1, pool_queue=0) as server:  # where a password is hashed in no time
             credentials = server.credentials
         async with signing_up(url, credentials, pool_size=1, pool_queue=0, **endless) as (client, waiting):

@@ -32,10 +32,10 @@ class _Register:
     writes: list[_Seen] = field(default_factory=list)
 
 
-async def check(form: str, *, clients: int, turns: int, registers: int) -> Outcome:
+async def check(backend: str, *, clients: int, turns: int, registers: int) -> Outcome:
     """Each client tries to write so many times, on two server processes."""
-    outcome = Outcome("compare-and-set registers", form, {"written": 0, "refused": 0, "read": 0})
-    async with crowd(form, servers=2) as those:
+    outcome = Outcome("compare-and-set registers", backend, {"written": 0, "refused": 0, "read": 0})
+    async with crowd(backend, servers=2) as those:
         all_registers = [_Register(those.create(quantity=0)["id"]) for _ in range(registers)]
 
         async def take_turns(number: int) -> None:
@@ -120,6 +120,6 @@ def _newest(writes: list[_Seen], moment: float) -> int:
     return max((write.version for write in writes if write.told < moment), default=1)
 
 
-async def test_every_acknowledged_write_of_a_register_is_there_and_none_is_seen_to_go_back(server_form: str) -> None:
-    outcome = await check(server_form, clients=6, turns=12, registers=2)
+async def test_every_acknowledged_write_of_a_register_is_there_and_none_is_seen_to_go_back(server_backend: str) -> None:
+    outcome = await check(server_backend, clients=6, turns=12, registers=2)
     assert outcome.violations == []

@@ -20,14 +20,14 @@ _IDLE_LIMIT = 20.0  # seconds: idle_in_transaction_session_timeout, as our conne
 _WAY = 1.0  # seconds that may go by between two looks at it
 
 
-async def check(form: str, *, outages: int, seconds: int) -> Outcome:
+async def check(backend: str, *, outages: int, seconds: int) -> Outcome:
     """Each outage lasts so many seconds: longer than every deadline of a request, if the check is to mean something.
 
     What is sent meanwhile arrives late, as TCP sends again what nobody has acknowledged; or, by turns, it is lost and
     so is its connection, as by a firewall that has forgotten it.
     """
-    outcome = Outcome("swallowed packets", form, {"outages": outages, "s each": seconds, "writers": WRITERS})
-    async with fresh_database(form) as url:
+    outcome = Outcome("swallowed packets", backend, {"outages": outages, "s each": seconds, "writers": WRITERS})
+    async with fresh_database(backend) as url:
         target = make_url(url)
         assert target.host is not None
         assert target.port is not None

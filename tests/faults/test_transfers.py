@@ -18,11 +18,11 @@ _REFUSALS = {"insufficient_quantity", "unknown_recipient", "same_item", "version
 _SUMS = "SELECT sum(quantity), min(quantity) FROM items"
 
 
-async def check(form: str, *, clients: int, turns: int) -> Outcome:
+async def check(backend: str, *, clients: int, turns: int) -> Outcome:
     """Each client takes so many turns: transfers to users and to items, in parts and whole, with and without
     Idempotency-Key and If-Match, alone and in batches, on two server processes."""
-    outcome = Outcome("transfers", form, {"done": 0, "refused": 0, "snapshots": 0})
-    async with crowd(form, servers=2) as those:
+    outcome = Outcome("transfers", backend, {"done": 0, "refused": 0, "snapshots": 0})
+    async with crowd(backend, servers=2) as those:
         items = [those.create(quantity=_QUANTITY)["id"] for _ in range(_ITEMS)]
         async with _watched(those, outcome), asyncio.TaskGroup() as group:
             for number in range(clients):
@@ -109,6 +109,6 @@ def _new_items(answer: httpx2.Response) -> list[int]:
     return [] if done["item"] is None or done["received"]["version"] != 1 else [done["received"]["id"]]
 
 
-async def test_transfers_between_items_conserve_the_sum_at_every_moment(server_form: str) -> None:
-    outcome = await check(server_form, clients=6, turns=15)
+async def test_transfers_between_items_conserve_the_sum_at_every_moment(server_backend: str) -> None:
+    outcome = await check(server_backend, clients=6, turns=15)
     assert outcome.violations == []

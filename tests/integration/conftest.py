@@ -19,8 +19,8 @@ async def empty_postgres_url(postgres: Postgres) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-def notes_url(database_form: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    match database_form:
+def notes_url(database_backend: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    match database_backend:
         case "postgres":
             return str(request.getfixturevalue("empty_postgres_url"))
         case "sqlite":

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import PoolProxiedConnection, event
 from sqlalchemy.ext.asyncio import AsyncEngine
-from steward.adapters.database.warm_pool import WarmPool
+from steward.adapters.database.express.warm_pool import WarmPool
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a test begins with: users and items, in whichever form."""
+"""What a test begins with: users and items, in whichever backend."""
 
 from typing import Any
 

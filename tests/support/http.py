@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx2
 from fastapi import FastAPI
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 from steward.bootstrap import Container, container_for
 from steward.config import load_settings
 from steward.domain.actors import Actor

@@ -15,7 +15,7 @@ _LIMIT = 60.0  # seconds; what is left for good must end the test
 async def assert_nothing_is_left(database: Database) -> None:
     assert database.checked_out() == 0
     if database.dialect == "postgresql":
-        await database.engines.closing_apart.wait()
+        await database.engines.background_closer.wait()
         await _until_no_transaction_is_open(database)
     elif database.engines.anchor is None:
         await assert_nobody_writes(str(database.url.database))

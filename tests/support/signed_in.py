@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from steward.domain.actors import Actor
-from steward.domain.sessions import Lifetimes
+from steward.domain.login_sessions import Lifetimes
 from steward.service_layer.deadline import within
+from steward.service_layer.login_sessions import authenticate, refresh_login_session
 from steward.service_layer.retry import run
-from steward.service_layer.sessions import authenticate, refresh_session
 from steward.service_layer.tokens import Tokens
 
 from tests.support.given import Store
@@ -28,7 +28,7 @@ async def refreshed(store: Store, tokens: Tokens, *, grace: timedelta = GRACE) -
     new = Tokens.draw()
     await run(
         store.unit_of_work(),
-        refresh_session,
+        refresh_login_session,
         Actor.anonymous(),
         refresh_token=tokens.refresh,
         tokens=new,

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, PoolProxiedConnection, event
 from steward.adapters.database.database import Database
-from steward.adapters.database.direct_statements import DirectStatement, DirectStatements
-from steward.adapters.database.direct_transactions import DirectTransactions
+from steward.adapters.database.express.direct_statements import DirectStatement, DirectStatements
+from steward.adapters.database.express.direct_transactions import DirectTransactions
 from steward.service_layer.unit_of_work import UnitOfWork
 
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")

@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from steward.adapters.database.attempts import DatabaseAttempts
-from steward.adapters.database.idempotency import DatabaseIdempotencyKeys
-from steward.adapters.database.items import DatabaseItems
-from steward.adapters.database.sessions import DatabaseSessions
-from steward.adapters.database.users import DatabaseUsers
-from steward.adapters.guards import locks, reads, writes
-from steward.adapters.memory.idempotency import MemoryIdempotencyKeys
+from steward.adapters.database.repositories.attempts import DatabaseAttempts
+from steward.adapters.database.repositories.idempotency_keys import DatabaseIdempotencyKeys
+from steward.adapters.database.repositories.items import DatabaseItems
+from steward.adapters.database.repositories.login_sessions import DatabaseLoginSessions
+from steward.adapters.database.repositories.users import DatabaseUsers
+from steward.adapters.memory.idempotency_keys import MemoryIdempotencyKeys
 from steward.adapters.memory.items import MemoryItems
-from steward.adapters.memory.sessions import MemoryAttempts, MemorySessions
+from steward.adapters.memory.login_sessions import MemoryAttempts, MemoryLoginSessions
 from steward.adapters.memory.users import MemoryUsers
+from steward.adapters.unit_of_work.guards import locks, reads, writes
 from steward.domain.repositories import (
     AttemptRepository,
     IdempotencyKeyRepository,
     ItemRepository,
-    SessionRepository,
+    LoginSessionRepository,
     UserRepository,
 )
 
@@ -56,8 +56,8 @@ REPOSITORIES = [
     (UserRepository, MemoryUsers),
     (ItemRepository, DatabaseItems),
     (ItemRepository, MemoryItems),
-    (SessionRepository, DatabaseSessions),
-    (SessionRepository, MemorySessions),
+    (LoginSessionRepository, DatabaseLoginSessions),
+    (LoginSessionRepository, MemoryLoginSessions),
     (AttemptRepository, DatabaseAttempts),
     (AttemptRepository, MemoryAttempts),
     (IdempotencyKeyRepository, DatabaseIdempotencyKeys),
@@ -144,8 +144,8 @@ def test_imports_point_one_way(copy: Path) -> None:
         ("domain/items.py", "import sqlalchemy", "The inner layers know no framework"),
         ("service_layer/items.py", "from fastapi import Depends", "The inner layers know no framework"),
         ("domain/users.py", "from ..service_layer import users", "Imports point one way"),
-        ("adapters/memory/state.py", "import sqlalchemy", "The in-memory form and the test kit need no database"),
-        ("adapters/database/users.py", "from ...config import Settings", "Settings are read by"),
+        ("adapters/memory/state.py", "import sqlalchemy", "The in-memory backend and the test kit need no database"),
+        ("adapters/database/repositories/users.py", "from ...config import Settings", "Settings are read by"),
         ("entrypoints/item_files/csv.py", "from ..http import answers", "Files of items know nothing of HTTP"),
         ("client/values.py", "from ..domain.partial import UNSET", "The client stands alone"),
         ("entrypoints/http/app.py", "from ...client import Client", "The server does without its client"),

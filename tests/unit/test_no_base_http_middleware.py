@@ -11,9 +11,9 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from steward.bootstrap import container_for
 from steward.config import load_settings
 from steward.entrypoints.http.app import create_app
-from steward.entrypoints.http.cors import Cors
-from steward.entrypoints.http.envelope import Envelope
-from steward.entrypoints.http.hosts import TrustedHosts
+from steward.entrypoints.http.middleware.cors import Cors
+from steward.entrypoints.http.middleware.envelope import Envelope
+from steward.entrypoints.http.middleware.hosts import TrustedHosts
 
 SOURCES = sorted((Path(__file__).parents[2] / "src").rglob("*.py"))
 

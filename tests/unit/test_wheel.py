@@ -57,7 +57,7 @@ def test_what_is_in_the_wheel_migrates_a_database(wheel: zipfile.ZipFile, tmp_pa
     code = """
 import asyncio, sys
 import steward
-from steward.adapters.database import schema
+from steward.adapters.database.operations import schema
 from steward.adapters.database.database import Database
 async def main():
     async with Database("sqlite+aiosqlite:///:memory:") as database:

@@ -10,13 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from ...domain.errors import DatabaseUnavailable
 from ..clock import system_clock
-from ..completion import run_to_completion
-from ..transaction import Mode
+from ..unit_of_work.completion import run_to_completion
+from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
-from .direct_reads import DirectReads
+from .context_manager_or_dependency import context_manager_or_dependency
 from .engines import PoolSettings, create_engines
+from .express.direct_reads import DirectReads
 from .plain_session import OneTaskSession, ReaderSession, session_block
-from .session_door import session_door
 from .unit_of_work import DatabaseUnitOfWork
 
 
@@ -58,28 +58,32 @@ class Database:
         return DatabaseUnitOfWork(self)
 
     # No parameters: as a dependency, FastAPI would offer them to every client as query parameters.
-    @session_door
+    @context_manager_or_dependency
     async def session(self) -> AsyncGenerator[AsyncSession, None]:
         """A session that may write; see `session_block` for what it promises."""
-        async with session_block(self._session(Mode.WRITING), self, self.admission(Mode.WRITING)) as session:
+        async with session_block(
+            self._session(TransactionMode.WRITING), self, self.admission(TransactionMode.WRITING)
+        ) as session:
             yield session
 
-    @session_door
+    @context_manager_or_dependency
     async def reader(self) -> AsyncGenerator[AsyncSession, None]:
         """The twin of `session` for reads: no BEGIN, and on SQLite no waiting for the writer.
 
         Each statement sees its own snapshot. A write raises `ReadOnly`, and that from the database, not from a
         reading of the SQL.
         """
-        async with session_block(self._session(Mode.READING), self, self.admission(Mode.READING)) as session:
+        async with session_block(
+            self._session(TransactionMode.READING), self, self.admission(TransactionMode.READING)
+        ) as session:
             yield session
 
-    def engine(self, mode: Mode) -> AsyncEngine:
+    def engine(self, mode: TransactionMode) -> AsyncEngine:
         """For a session or a unit of work."""
         self._refuse_if_closed()
         return self.engines.by_mode[mode]
 
-    def admission(self, mode: Mode) -> Admission:
+    def admission(self, mode: TransactionMode) -> Admission:
         """Whoever uses a pool has entered here before."""
         self._refuse_if_closed()
         return self.engines.admissions[mode]
@@ -95,18 +99,18 @@ class Database:
 
         Raises a `StorageError`, `DeadlineExceeded` after `timeout` seconds among them.
         """
-        self.engine(Mode.READING)
+        self.engine(TransactionMode.READING)
         if self.engines.probe is not None:
             await self.engines.probe.ask(timeout)
 
     def direct_reads(self) -> DirectReads | None:
         """For a unit of work; None where its statements all go through SQLAlchemy."""
         direct = self.engines.direct
-        engine = partial(self.engine, Mode.READING)
+        engine = partial(self.engine, TransactionMode.READING)
         return None if direct is None else DirectReads(engine, direct.statements, self.engines.inline)
 
-    def _session(self, mode: Mode) -> OneTaskSession:
-        make = OneTaskSession if mode is Mode.WRITING else ReaderSession
+    def _session(self, mode: TransactionMode) -> OneTaskSession:
+        make = OneTaskSession if mode is TransactionMode.WRITING else ReaderSession
         return make(
             self.engine(mode),
             expire_on_commit=False,  # attributes read after a commit must not need the database

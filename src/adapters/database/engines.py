@@ -15,17 +15,17 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from ...domain.errors import DatabaseUnavailable, ReadOnly
-from ..transaction import Mode
-from . import postgres, sqlite
+from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
-from .direct_statements import direct_statements, run_directly
-from .direct_transactions import Direct, PostgresTransactions, SqliteTransactions
+from .drivers import postgres, sqlite
+from .drivers.lost_connections import check_at_checkout, drop_if_lost
+from .drivers.sqlite_file import DatabaseFile
+from .express.direct_statements import direct_statements, run_directly
+from .express.direct_transactions import Direct, PostgresTransactions, SqliteTransactions
+from .express.inline_reads import InlineReads
+from .express.warm_pool import WarmPool
 from .failed_statements import remember_failed_statements
-from .inline_reads import InlineReads
-from .lost_connections import check_at_checkout, drop_if_lost
 from .probe import Probe
-from .sqlite_file import DatabaseFile
-from .warm_pool import WarmPool
 
 _BEGIN = "steward_begin"
 _READS_ONLY = {"steward_reads_only": True}
@@ -56,10 +56,10 @@ class Engines:
     """`direct` is for what goes straight to the driver, None where nothing does; `inline` reads small things of a
     SQLite file. `anchor` keeps a database in memory alive while its only pooled connection is replaced."""
 
-    by_mode: dict[Mode, AsyncEngine]
-    admissions: dict[Mode, Admission]
+    by_mode: dict[TransactionMode, AsyncEngine]
+    admissions: dict[TransactionMode, Admission]
     pools: tuple[AsyncEngine, ...]
-    closing_apart: postgres.ClosingApart
+    background_closer: postgres.BackgroundCloser
     direct: Direct | None = None
     inline: InlineReads | None = None
     probe: Probe | None = None
@@ -73,7 +73,7 @@ class Engines:
                 steps.callback(self.anchor.close)
             if self.inline is not None:
                 steps.callback(self.inline.close)
-            steps.push_async_callback(self.closing_apart.wait)
+            steps.push_async_callback(self.background_closer.wait)
             for engine in reversed(self.pools):
                 steps.push_async_callback(engine.dispose)
             if self.probe is not None:
@@ -93,9 +93,9 @@ def create_engines(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
 
 def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     postgres.check_url(url)
-    closing_apart = postgres.ClosingApart()
+    background_closer = postgres.BackgroundCloser()
     arguments = postgres.connect_arguments(
-        closing_apart, connect_timeout=pool.connect, statement_timeout=pool.statement, pooler=pool.pooler
+        background_closer, connect_timeout=pool.connect, statement_timeout=pool.statement, pooler=pool.pooler
     )
     engine = _create(url, arguments, size=pool.size, wait=pool.wait, echo=echo)
     postgres.decode_json(engine.dialect, _from_json)
@@ -106,19 +106,19 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     return Engines(
         {
             # Read committed is what PostgreSQL does unless it was told otherwise, and stricter breaks no promise.
-            Mode.WRITING: engine.execution_options(isolation_level="SERIALIZABLE")
+            TransactionMode.WRITING: engine.execution_options(isolation_level="SERIALIZABLE")
             if pool.isolation == "serializable"
             else engine,
             # Without BEGIN and COMMIT a read is one round trip instead of three. Through PgBouncer nothing but BEGIN
             # brings the timeout, and the word that this is not to write.
-            Mode.READING: engine.execution_options(isolation_level="AUTOCOMMIT", **_READS_ONLY)
+            TransactionMode.READING: engine.execution_options(isolation_level="AUTOCOMMIT", **_READS_ONLY)
             if pool.pooler == "none"
             else engine.execution_options(isolation_level="READ COMMITTED", **read_only),
-            Mode.SNAPSHOT: engine.execution_options(isolation_level="REPEATABLE READ", **read_only),
+            TransactionMode.SNAPSHOT: engine.execution_options(isolation_level="REPEATABLE READ", **read_only),
         },
-        dict.fromkeys(Mode, _admission("connections", pool.size, pool)),
+        dict.fromkeys(TransactionMode, _admission("connections", pool.size, pool)),
         (engine,),
-        closing_apart,
+        background_closer,
         direct=Direct(
             direct_statements(engine), PostgresTransactions(), None if pool.isolation == "serializable" else engine
         )
@@ -151,13 +151,17 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         {
             # Begin as a writer at once: a transaction that reads first and writes later fails with SQLITE_BUSY
             # whenever another has written between, whatever the busy timeout says.
-            Mode.WRITING: writer.execution_options(**{_BEGIN: ("BEGIN IMMEDIATE",)}),
-            Mode.READING: reader.execution_options(**_READS_ONLY),
-            Mode.SNAPSHOT: reader.execution_options(**{_BEGIN: ("BEGIN",)}, **_READS_ONLY),
+            TransactionMode.WRITING: writer.execution_options(**{_BEGIN: ("BEGIN IMMEDIATE",)}),
+            TransactionMode.READING: reader.execution_options(**_READS_ONLY),
+            TransactionMode.SNAPSHOT: reader.execution_options(**{_BEGIN: ("BEGIN",)}, **_READS_ONLY),
         },
-        {Mode.WRITING: _admission("writer", 1, pool), Mode.READING: readers, Mode.SNAPSHOT: readers},
+        {
+            TransactionMode.WRITING: _admission("writer", 1, pool),
+            TransactionMode.READING: readers,
+            TransactionMode.SNAPSHOT: readers,
+        },
         (writer, reader),
-        postgres.ClosingApart(),
+        postgres.BackgroundCloser(),
         direct=None if echo else Direct(direct_statements(reader), SqliteTransactions(file), writer),
         inline=InlineReads(file, partial(sqlite.connect, file, read_only=True, busy_timeout=0)),
         probe=Probe(asking),
@@ -174,13 +178,13 @@ def _sqlite_memory(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     read_only, read_write = "PRAGMA query_only = ON", "PRAGMA query_only = OFF"
     return Engines(
         {
-            Mode.WRITING: engine.execution_options(**{_BEGIN: (read_write, "BEGIN IMMEDIATE")}),
-            Mode.READING: engine.execution_options(**{_BEGIN: (read_only,)}, **_READS_ONLY),
-            Mode.SNAPSHOT: engine.execution_options(**{_BEGIN: (read_only, "BEGIN")}, **_READS_ONLY),
+            TransactionMode.WRITING: engine.execution_options(**{_BEGIN: (read_write, "BEGIN IMMEDIATE")}),
+            TransactionMode.READING: engine.execution_options(**{_BEGIN: (read_only,)}, **_READS_ONLY),
+            TransactionMode.SNAPSHOT: engine.execution_options(**{_BEGIN: (read_only, "BEGIN")}, **_READS_ONLY),
         },
-        dict.fromkeys(Mode, _admission("connection", 1, pool)),
+        dict.fromkeys(TransactionMode, _admission("connection", 1, pool)),
         (engine,),
-        postgres.ClosingApart(),
+        postgres.BackgroundCloser(),
         anchor=sqlite3.connect(name, uri=True, check_same_thread=False),
     )
 

@@ -13,13 +13,13 @@ from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import ConcurrentUse, OutcomeUnknown, TransactionAborted
 from ...service_layer import deadline
-from .. import open_blocks
-from ..completion import run_to_completion
-from ..one_task import OneTask
+from ..unit_of_work import open_blocks
+from ..unit_of_work.completion import run_to_completion
+from ..unit_of_work.one_task import OneTask
 from .admission import Admission
+from .drivers.lost_connections import abort
 from .error_translation import raise_translated
 from .failed_statements import driver_lock
-from .lost_connections import abort
 from .session_connection import SessionWithConnection
 
 _LOOKS = 1000
@@ -40,7 +40,7 @@ class OneTaskSession(AsyncSession):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.one_task = OneTask()
-        self.intruded = False
+        self.concurrent_use = False
         self.is_closed = False
         self.lost_work = False
         self.stored = False  # whether the last commit, if there was something to commit, was carried out
@@ -74,7 +74,7 @@ class OneTaskSession(AsyncSession):
         if occupant is asyncio.current_task():
             yield  # one method of the session calling another
         elif occupant is not None or ((lock := self.driver_lock) is not None and lock.locked()):
-            self.intruded = True
+            self.concurrent_use = True
             raise ConcurrentUse("Another task is inside this session: give each task a session of its own")
         else:
             with self.one_task:
@@ -264,7 +264,7 @@ async def _roll_back(session: OneTaskSession) -> None:
     await session.one_task.until_left()
     connection = session.sync_session.in_use
     if await _until_driver_is_left(session) and connection is not None and not connection.closed:
-        # The straggler may be about to send its next statement, and must not meet the connection's next user.
+        # The late_task may be about to send its next statement, and must not meet the connection's next user.
         await greenlet_spawn(connection.invalidate)
     for _ in range(_LOOKS):
         try:
@@ -283,7 +283,7 @@ async def _until_driver_is_left(session: OneTaskSession) -> bool:
     lock = session.driver_lock
     if lock is None or not lock.locked():
         return False
-    session.intruded = True
+    session.concurrent_use = True
     async with lock:
         return True
 
@@ -291,7 +291,7 @@ async def _until_driver_is_left(session: OneTaskSession) -> bool:
 async def _commit(session: OneTaskSession) -> None:
     try:
         lock = session.driver_lock
-        if session.intruded or session.one_task.occupant is not None or (lock is not None and lock.locked()):
+        if session.concurrent_use or session.one_task.occupant is not None or (lock is not None and lock.locked()):
             raise ConcurrentUse("Another task was inside the session: nothing is committed")
         await session.finish()
     finally:

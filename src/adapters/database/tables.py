@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from .types import UtcDateTime
+from .column_types import UtcDateTime
 
 metadata = MetaData(
     naming_convention={

@@ -7,10 +7,10 @@ from sqlalchemy import Executable, NestedTransaction
 from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import OutcomeUnknown, StewardError
-from ..transaction import Mode
+from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
 from .error_translation import raise_translated, translating
-from .held_connection import HeldConnection
+from .express.held_connection import HeldConnection
 from .seen_versions import Entity, SeenVersions
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ class DatabaseTransaction:
         self._direct = database.direct_reads()
         self._admission: Admission | None = None  # that has let us in
         self._savepoints: list[NestedTransaction] = []
-        self._mode = Mode.READING
+        self._mode = TransactionMode.READING
         self._seen = SeenVersions()
 
-    async def begin(self, mode: Mode) -> None:
+    async def begin(self, mode: TransactionMode) -> None:
         self._mode = mode
         admission = self._database.admission(mode)
         await admission.enter()
         self._admission = admission
-        if mode is Mode.WRITING:
+        if mode is TransactionMode.WRITING:
             try:
                 await self._held.begin(mode)
             except Exception as error:
@@ -83,7 +83,7 @@ class DatabaseTransaction:
 
     async def savepoint(self) -> None:
         with translating():
-            connection = await self._held.taken_over()
+            connection = await self._held.leave_lane()
             self._savepoints.append(await greenlet_spawn(connection.begin_nested))
         self._seen.savepoint()
 
@@ -101,11 +101,11 @@ class DatabaseTransaction:
         """Between two statements of a reading block nothing is held, so its connection is changed for one inside a
         transaction; there are never two."""
         await self._close()
-        self._mode = Mode.SNAPSHOT
+        self._mode = TransactionMode.SNAPSHOT
 
     async def unpin_snapshot(self) -> None:
         await self._close()
-        self._mode = Mode.READING
+        self._mode = TransactionMode.READING
 
     async def fetch(
         self, statement: Executable, parameters: Mapping[str, Any], *, foreign_key: StewardError | None = None
@@ -115,7 +115,7 @@ class DatabaseTransaction:
         if self._direct is None:
             return await self.execute(statement, parameters, foreign_key=foreign_key)
         try:
-            if self._mode is Mode.READING:
+            if self._mode is TransactionMode.READING:
                 return await self._direct.fetch(statement, parameters)
             if not self._held.is_open:
                 await self._held.begin(self._mode)
@@ -131,23 +131,23 @@ class DatabaseTransaction:
         foreign_key: StewardError | None = None,
     ) -> Any:
         """Run any statement, for SQLAlchemy's `Result`. `foreign_key` is what it means if a foreign key says no."""
-        assert self._direct is None or self._mode is not Mode.READING, (
+        assert self._direct is None or self._mode is not TransactionMode.READING, (
             "beside `fetch` it would take a second connection"
         )
         try:
             if not self._held.is_open:
                 await self._held.begin(self._mode)
-            connection = await self._held.taken_over()
+            connection = await self._held.leave_lane()
             return await greenlet_spawn(connection.execute, statement, parameters)
         except Exception as error:
             raise_translated(error, foreign_key=foreign_key)
 
     def read(self, entity: Entity) -> Entity:
         """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""
-        return self._seen.read(entity) if self._mode is Mode.WRITING else entity
+        return self._seen.read(entity) if self._mode is TransactionMode.WRITING else entity
 
     def read_all(self, entities: list[Entity]) -> list[Entity]:
-        if self._mode is Mode.WRITING:
+        if self._mode is TransactionMode.WRITING:
             for entity in entities:
                 self._seen.read(entity)
         return entities

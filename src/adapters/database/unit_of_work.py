@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from ..unit_of_work import BlockUnitOfWork
-from .attempts import DatabaseAttempts
-from .idempotency import DatabaseIdempotencyKeys
-from .items import DatabaseItems
-from .sessions import DatabaseSessions
+from ..unit_of_work.block_unit_of_work import BlockUnitOfWork
+from .repositories.attempts import DatabaseAttempts
+from .repositories.idempotency_keys import DatabaseIdempotencyKeys
+from .repositories.items import DatabaseItems
+from .repositories.login_sessions import DatabaseLoginSessions
+from .repositories.users import DatabaseUsers
 from .transaction import DatabaseTransaction
-from .users import DatabaseUsers
 
 if TYPE_CHECKING:
     from .database import Database
@@ -31,8 +31,8 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
         return DatabaseItems(self, self._database_transaction)
 
     @property
-    def sessions(self) -> DatabaseSessions:
-        return DatabaseSessions(self, self._database_transaction)
+    def login_sessions(self) -> DatabaseLoginSessions:
+        return DatabaseLoginSessions(self, self._database_transaction)
 
     @property
     def attempts(self) -> DatabaseAttempts:

@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 from ...domain.actors import Actor
 from ...domain.errors import Conflict
 from ...domain.items import Item, ItemId
-from ...domain.sessions import SessionId
+from ...domain.login_sessions import LoginSessionId
 from ...domain.users import User, UserId
 from ...service_layer import retry
 from ...service_layer.retry import UseCase
@@ -36,7 +36,7 @@ class MemoryDatabase:
         self.open_units = 0
         self._last_user_id = 0
         self._last_item_id = 0
-        self._last_session_id = 0
+        self._last_login_session_id = 0
         self._commit_failure: Exception | None = None
         self._failure_is_stored = False
         self._conflicts = 0
@@ -73,9 +73,9 @@ class MemoryDatabase:
         self._last_item_id += 1
         return ItemId(self._last_item_id)
 
-    def next_session_id(self) -> SessionId:
-        self._last_session_id += 1
-        return SessionId(self._last_session_id)
+    def next_login_session_id(self) -> LoginSessionId:
+        self._last_login_session_id += 1
+        return LoginSessionId(self._last_login_session_id)
 
     def fail_next_commit(self, error: Exception | type[Exception], *, stored: bool = False) -> None:
         """The next commit raises `error`. It stores nothing, unless `stored` says that the answer alone was lost."""

@@ -10,7 +10,7 @@ from ...domain.filters import EVERY_ITEM, ItemFilter
 from ...domain.items import Item, ItemId, NewItem, OwnedItem
 from ...domain.pages import NEWEST_FIRST, Position, Sort
 from ...domain.users import Owner, UserId
-from ..guards import Guard, locks, reads, writes
+from ..unit_of_work.guards import Guard, locks, reads, writes
 from .pages import items_that_meet, page_of
 from .state import State, check_item, check_made_from, copy_item
 

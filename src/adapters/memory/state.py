@@ -8,13 +8,13 @@ from ...domain.attempts import Counter, CounterKey
 from ...domain.errors import Conflict, InvalidValue, VersionMismatch
 from ...domain.idempotency import KeyHash
 from ...domain.items import MAX_QUANTITY, Item, ItemId
-from ...domain.sessions import Session, SessionId, TokenHash, TokenKind
+from ...domain.login_sessions import LoginSession, LoginSessionId, TokenHash, TokenKind
 from ...domain.users import Role, User, UserId
 
 
 @dataclass(frozen=True, slots=True)
 class StoredToken:
-    session_id: SessionId
+    session_id: LoginSessionId
     kind: TokenKind
     generation: int
     expires_at: datetime
@@ -36,8 +36,8 @@ class State:
 
     users: dict[UserId, User] = field(default_factory=dict)
     items: dict[ItemId, Item] = field(default_factory=dict)
-    sessions: dict[SessionId, Session] = field(default_factory=dict)
-    generations: dict[SessionId, int] = field(default_factory=dict)
+    sessions: dict[LoginSessionId, LoginSession] = field(default_factory=dict)
+    generations: dict[LoginSessionId, int] = field(default_factory=dict)
     tokens: dict[TokenHash, StoredToken] = field(default_factory=dict)
     counters: dict[CounterKey, Counter] = field(default_factory=dict)
     idempotency_keys: dict[KeyHash, StoredKey] = field(default_factory=dict)
@@ -70,7 +70,7 @@ class State:
             updated_at=_utc(item.updated_at),
         )
 
-    def put_session(self, session: Session, *, generation: int) -> None:
+    def put_session(self, session: LoginSession, *, generation: int) -> None:
         """Keep it, its tokens being of this generation."""
         self.sessions[session.id] = replace(
             session,
@@ -99,7 +99,7 @@ class State:
     def forget_keys_of(self, user_id: UserId) -> None:
         self.idempotency_keys = {key: each for key, each in self.idempotency_keys.items() if each.user_id != user_id}
 
-    def end_sessions(self, ended: set[SessionId]) -> None:
+    def end_sessions(self, ended: set[LoginSessionId]) -> None:
         """With all their tokens."""
         for session_id in ended:
             del self.sessions[session_id]

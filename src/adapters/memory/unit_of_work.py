@@ -3,11 +3,11 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from ..transaction import Mode
-from ..unit_of_work import BlockUnitOfWork
-from .idempotency import MemoryIdempotencyKeys
+from ..unit_of_work.block_unit_of_work import BlockUnitOfWork
+from ..unit_of_work.transaction import TransactionMode
+from .idempotency_keys import MemoryIdempotencyKeys
 from .items import MemoryItems
-from .sessions import MemoryAttempts, MemorySessions
+from .login_sessions import MemoryAttempts, MemoryLoginSessions
 from .state import State
 from .users import MemoryUsers
 
@@ -21,7 +21,7 @@ class MemoryUnitOfWork(BlockUnitOfWork):
         super().__init__(database, transaction, database.clock)
         self.users = MemoryUsers(self, transaction)
         self.items = MemoryItems(self, transaction)
-        self.sessions = MemorySessions(self, transaction)
+        self.login_sessions = MemoryLoginSessions(self, transaction)
         self.attempts = MemoryAttempts(self, transaction)
         self.idempotency_keys = MemoryIdempotencyKeys(self, transaction)
 
@@ -31,18 +31,18 @@ class MemoryTransaction:
 
     def __init__(self, database: "MemoryDatabase") -> None:
         self.database = database
-        self._mode: Mode | None = None
+        self._mode: TransactionMode | None = None
         self._working: State | None = None
         self._snapshot: State | None = None
         self._savepoints: list[State | None] = []
         self._pinned = False
 
-    async def begin(self, mode: Mode) -> None:
+    async def begin(self, mode: TransactionMode) -> None:
         await asyncio.sleep(0)
-        if mode is Mode.WRITING:
+        if mode is TransactionMode.WRITING:
             await self.database.writer.acquire()
         self._mode = mode
-        self._pinned = mode is Mode.SNAPSHOT
+        self._pinned = mode is TransactionMode.SNAPSHOT
         self.database.open_units += 1
 
     async def commit(self) -> None:
@@ -56,7 +56,7 @@ class MemoryTransaction:
         self.end_at_once()
 
     def end_at_once(self) -> bool:
-        if self._mode is Mode.WRITING:
+        if self._mode is TransactionMode.WRITING:
             self.database.rollbacks += 1
         if self._mode is not None:
             self._let_go()
@@ -66,7 +66,7 @@ class MemoryTransaction:
         """Nothing here takes time."""
 
     def _let_go(self) -> None:
-        if self._mode is Mode.WRITING:
+        if self._mode is TransactionMode.WRITING:
             self.database.writer.release()
         self.database.open_units -= 1
         self._mode = self._working = self._snapshot = None

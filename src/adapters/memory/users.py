@@ -9,7 +9,7 @@ from ...domain.errors import EmailTaken, UsernameTaken, UserNotFound, UserOwnsIt
 from ...domain.filters import EVERY_USER, UserFilter
 from ...domain.pages import NEWEST_FIRST, Position, Sort
 from ...domain.users import NewUser, User, UserId, email_key, sought_email_key, sought_username_key, username_key
-from ..guards import Guard, locks, reads, writes
+from ..unit_of_work.guards import Guard, locks, reads, writes
 from .pages import page_of, users_that_meet
 from .state import State, check_made_from, copy_user
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: run by `steward.adapters.database.schema`, and by the `alembic` command for a new revision.
+"""Alembic's entry: run by `steward.adapters.database.operations.schema`, and by the `alembic` command for a new revision.
 
 That command finds the database in the environment variable STEWARD_DATABASE_URL.
 """
@@ -25,7 +25,7 @@ def run(connection: Connection) -> None:
 
 async def _from_the_command_line() -> None:
     from steward.adapters.database.database import Database
-    from steward.adapters.database.schema import migrating
+    from steward.adapters.database.operations.schema import migrating
 
     async with Database(os.environ["STEWARD_DATABASE_URL"]) as database, migrating(database) as connection:
         await connection.run_sync(run)

@@ -9,7 +9,7 @@
     ├── NotFound                  it does not exist, or is not the actor's to see
     │   ├── UserNotFound
     │   ├── ItemNotFound
-    │   └── SessionNotFound
+    │   └── LoginSessionNotFound
     ├── NotAuthenticated          nobody has signed in, or what was shown for it is no token
     │   ├── TokenExpired          the access token is past its time: refresh it
     │   └── TokenRevoked          the token is known no more, or its user may not use it: sign in again
@@ -61,6 +61,7 @@ from .requests import (
     InvalidValue,
     ItemNotFound,
     LastAdmin,
+    LoginSessionNotFound,
     NotAuthenticated,
     NotFound,
     OperationFailed,
@@ -71,7 +72,6 @@ from .requests import (
     RegistrationClosed,
     RowFault,
     SameItem,
-    SessionNotFound,
     TokenExpired,
     TokenRevoked,
     UnknownOwner,
@@ -80,9 +80,7 @@ from .requests import (
     UserNotFound,
     UserOwnsItems,
 )
-from .root import (
-    StewardError,
-)
+from .root import StewardError
 from .transactions import (
     AlreadyInTransaction,
     ConcurrentUse,
@@ -120,6 +118,7 @@ __all__ = [
     "InvalidValue",
     "ItemNotFound",
     "LastAdmin",
+    "LoginSessionNotFound",
     "NotAuthenticated",
     "NotFound",
     "NotInTransaction",
@@ -135,7 +134,6 @@ __all__ = [
     "RowFault",
     "SameItem",
     "SchemaOutOfDate",
-    "SessionNotFound",
     "StewardError",
     "StorageError",
     "StorageFull",

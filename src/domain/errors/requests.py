@@ -83,7 +83,7 @@ class ItemNotFound(NotFound):
         super().__init__(f"Item id {item_id} not found")
 
 
-class SessionNotFound(NotFound):
+class LoginSessionNotFound(NotFound):
     code = "session_not_found"
 
     def __init__(self, session_id: int) -> None:

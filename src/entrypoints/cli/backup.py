@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .bars import counting_bars
+from .progress import counting_bars
 
 if TYPE_CHECKING:
     from ...config import Settings
@@ -19,7 +19,7 @@ def backup(
 ) -> None:
     """Write all that the SQLite database holds to a file, while the server goes on. It gets its name when it is whole
     and checked."""
-    from ...adapters.database.backup import back_up
+    from ...adapters.database.operations.backup import back_up
     from ...config import load_settings
 
     settings = load_settings()
@@ -42,8 +42,8 @@ def restore(
     force: Annotated[bool, typer.Option("--force", help="Also if the database has users, who are then lost.")] = False,
 ) -> None:
     """Put a backup in the place of the SQLite database, all or nothing. The server has to be stopped."""
-    from ...adapters.database.backup import restore
-    from ...adapters.database.schema import newest_revision
+    from ...adapters.database.operations.backup import restore
+    from ...adapters.database.operations.schema import newest_revision
     from ...config import load_settings
 
     settings = load_settings()
@@ -65,7 +65,7 @@ def restore(
 def _database_file(settings: "Settings") -> Path:
     from sqlalchemy import make_url
 
-    from ...adapters.database.sqlite import is_in_memory
+    from ...adapters.database.drivers.sqlite import is_in_memory
     from ...config import ConfigurationError
 
     url = make_url(settings.database_url)

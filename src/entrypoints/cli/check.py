@@ -86,7 +86,7 @@ async def _check_database(settings: "Settings") -> list[Finding]:
 
 async def _findings(database: "Database") -> "AsyncIterator[Finding]":
     """Ends at the first thing without which the rest cannot be asked."""
-    from ...adapters.database import durability, schema
+    from ...adapters.database.operations import durability, schema
     from ...domain.errors import SchemaOutOfDate, StewardError
 
     try:
@@ -120,7 +120,7 @@ def _database_file(settings: "Settings") -> "Path | None":
 
     from sqlalchemy import make_url
 
-    from ...adapters.database.sqlite import is_in_memory
+    from ...adapters.database.drivers.sqlite import is_in_memory
 
     url = make_url(settings.database_url)
     if url.get_backend_name() != "sqlite" or is_in_memory(url):

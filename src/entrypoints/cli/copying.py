@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .bars import counting_bars
+from .progress import counting_bars
 
 if TYPE_CHECKING:
-    from ...adapters.database.copying import CopiedTable
+    from ...adapters.database.operations.copying import CopiedTable
     from ...config import Settings
 
 
@@ -45,7 +45,7 @@ def copy(
 
 
 async def _copied(file: Path, settings: "Settings", *, migrate: bool) -> "list[CopiedTable]":
-    from ...adapters.database.copying import copy_database
+    from ...adapters.database.operations.copying import copy_database
     from ...bootstrap import container_for
     from ...service_layer.deadline import within
 
@@ -58,7 +58,7 @@ def _file_of(source: str, target: str) -> Path:
     from sqlalchemy import make_url
     from sqlalchemy.exc import ArgumentError
 
-    from ...adapters.database.sqlite import is_in_memory, refuse_options
+    from ...adapters.database.drivers.sqlite import is_in_memory, refuse_options
     from ...config import ConfigurationError
 
     faults = []

@@ -24,7 +24,7 @@ app.command("copy")(copying.copy)
 @app.command()
 def upgrade(revision: Annotated[str, typer.Argument(help="The newest, unless another is named.")] = "head") -> None:
     """Bring the schema up to date, or up to a revision."""
-    from ...adapters.database import schema
+    from ...adapters.database.operations import schema
 
     _tell_revision(after=lambda database: schema.upgrade(database, revision))
 
@@ -32,7 +32,7 @@ def upgrade(revision: Annotated[str, typer.Argument(help="The newest, unless ano
 @app.command()
 def downgrade(revision: Annotated[str, typer.Argument(help="`base` takes every table away.")]) -> None:
     """Bring the schema down to a revision. What the newer revisions hold is lost."""
-    from ...adapters.database import schema
+    from ...adapters.database.operations import schema
 
     _tell_revision(after=lambda database: schema.downgrade(database, revision))
 
@@ -46,7 +46,7 @@ def current() -> None:
 def _tell_revision(after: "Callable[[Database], Awaitable[None]] | None" = None) -> None:
     import asyncio
 
-    from ...adapters.database import schema
+    from ...adapters.database.operations import schema
     from ...bootstrap import container_for
     from ...config import load_settings
 

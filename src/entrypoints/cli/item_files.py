@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from .bars import counting_bars
-from .on_steward import on_steward
+from .progress import counting_bars
+from .with_app import with_app
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -63,7 +63,7 @@ def export(
         return written
 
     with _files_may_fail():
-        written = on_steward(work)
+        written = with_app(work)
     typer.echo(f"{written} items exported", err=True)
 
 
@@ -89,7 +89,7 @@ def import_(
             return await steward.run(import_items, Actor.system(), pieces=lambda: _shown(items, source, bars, "import"))
 
     with _files_may_fail():
-        created = on_steward(work)
+        created = with_app(work)
     typer.echo(f"{created} items imported", err=True)
 
 

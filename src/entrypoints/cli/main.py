@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import check, db, item_files, seed, serve, session, user
+from . import check, db, item_files, login_sessions, seed, serve, user
 from .failures import sentences
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ app.command("import")(item_files.import_)
 app.command("check")(check.check)
 app.add_typer(db.app, name="db")
 app.add_typer(user.app, name="user")
-app.add_typer(session.app, name="session")
+app.add_typer(login_sessions.app, name="session")
 
 
 def main() -> None:

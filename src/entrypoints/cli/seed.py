@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from .bars import counting_bars
 from .passwords import PasswordOnStdin, ask_for_password
+from .progress import counting_bars
 
 
 def seed(
@@ -20,7 +20,7 @@ def seed(
     """
     import asyncio
 
-    from ...adapters.database import schema
+    from ...adapters.database.operations import schema
     from ...bootstrap import container_for
     from ...config import load_settings
     from ...domain.actors import Actor

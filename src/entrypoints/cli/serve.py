@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from ...bootstrap import Container
     from ...config import Settings
-    from .first_start import FirstAdmin
+    from .initial_admin import InitialAdmin
 
 
 def serve(
@@ -26,7 +26,7 @@ def serve(
     database the first admin is made, by the settings STEWARD_ADMIN_USERNAME, _EMAIL and _PASSWORD.
     """
     from ...config import load_settings
-    from ..server import listening_socket
+    from ..server.server import listening_socket
 
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
@@ -43,15 +43,15 @@ def _serve_alone(settings: "Settings", listener: "socket.socket", *, migrate: bo
     import asyncio
     import os
 
-    from ..shared_figures import VARIABLE
+    from ..http.middleware.shared_figures import VARIABLE
 
     # Before prometheus_client is imported: somebody else's figures, or those of an earlier server, are not ours.
     os.environ.pop(VARIABLE, None)
 
     from ...bootstrap import container_for
     from ..http.app import create_app
-    from ..server import Server, ServerConfig, start_listening
-    from .first_start import prepare
+    from ..server.server import Server, ServerConfig, start_listening
+    from .initial_admin import prepare
 
     container = container_for(settings)
     config = ServerConfig(create_app(container), settings)
@@ -74,11 +74,11 @@ def _serve_with_workers(settings: "Settings", listener: "socket.socket", *, migr
 
     from sqlalchemy import make_url
 
-    from ...adapters.database.sqlite import is_in_memory
+    from ...adapters.database.drivers.sqlite import is_in_memory
     from ...bootstrap import container_for, secret_key
     from ...config import ConfigurationError
-    from ..server import ServerConfig, start_listening
-    from ..workers import Supervisor
+    from ..server.server import ServerConfig, start_listening
+    from ..server.workers import Supervisor
 
     if is_in_memory(make_url(settings.database_url)):
         raise ConfigurationError(["STEWARD_WORKERS: a database in memory belongs to one process: name a file"])
@@ -92,9 +92,9 @@ def _serve_with_workers(settings: "Settings", listener: "socket.socket", *, migr
     return supervisor.exit_code
 
 
-async def _prepare_once(container: "Container", *, migrate: bool) -> "FirstAdmin | None":
+async def _prepare_once(container: "Container", *, migrate: bool) -> "InitialAdmin | None":
     """Everything is closed again before a worker starts: no connection may cross into another process."""
-    from .first_start import prepare
+    from .initial_admin import prepare
 
     async with container.database():
         try:
@@ -103,7 +103,7 @@ async def _prepare_once(container: "Container", *, migrate: bool) -> "FirstAdmin
             container.hasher().close()
 
 
-def _tell(settings: "Settings", listener: "socket.socket", first_admin: "FirstAdmin | None") -> None:
+def _tell(settings: "Settings", listener: "socket.socket", first_admin: "InitialAdmin | None") -> None:
     """Printed, never logged: logs are kept, and read by many."""
     from importlib.metadata import version
 

@@ -6,8 +6,8 @@ import typer
 
 from ...domain.users import Role
 from .listing import Json, print_json, print_table, short_time
-from .on_steward import on_steward
 from .passwords import PasswordOnStdin, ask_for_password
+from .with_app import with_app
 
 if TYPE_CHECKING:
     from ...domain.pages import Page
@@ -36,7 +36,7 @@ def create(
             Actor.system(), username=username, email=email, password=password, role=role
         )
 
-    user = on_steward(work)
+    user = with_app(work)
     typer.echo(f"User {user.id} is {user.username} ({user.role})")
 
 
@@ -52,7 +52,7 @@ def reset_password(name: Name, password_stdin: PasswordOnStdin = False) -> None:
         await steward.users.set_password(Actor.system(), user_id=user.id, password=password)
         return user
 
-    user = on_steward(work)
+    user = with_app(work)
     typer.echo(f"User {user.id}, {user.username}, has the new password; every session has ended")
 
 
@@ -77,7 +77,7 @@ def _set_active(name: str, *, is_active: bool) -> "User":
         user = await steward.users.find(Actor.system(), name=name)
         return await steward.users.update(Actor.system(), user_id=user.id, is_active=is_active)
 
-    return on_steward(work)
+    return with_app(work)
 
 
 @app.command("list")
@@ -91,7 +91,7 @@ def list_(
     async def work(steward: "Steward") -> "Page[User]":
         return await steward.users.list(Actor.system(), limit=limit)
 
-    found = on_steward(work)
+    found = with_app(work)
     if as_json:
         print_json(found, ("id", "username", "email", "role", "is_active", "created_at", "updated_at", "version"))
     else:

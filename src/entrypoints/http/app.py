@@ -12,19 +12,19 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from ...bootstrap import Container
-from .access_log import AccessLog
-from .catch_all import CatchAll
-from .cors import cors
-from .docs_page import install_docs_page
-from .envelope import Envelope
 from .error_handlers import install_error_handlers
-from .hosts import trusted_hosts
-from .metrics import Metrics, Sources
-from .observed import Observers, observed
-from .openapi_document import openapi_of
-from .route_index import RouteIndex
+from .middleware.access_log import AccessLog
+from .middleware.catch_all import CatchAll
+from .middleware.cors import cors
+from .middleware.envelope import Envelope
+from .middleware.hosts import trusted_hosts
+from .middleware.metrics import Metrics, Sources
+from .middleware.observed import Observers, observed
+from .openapi.docs_page import install_docs_page
+from .openapi.document import openapi_of
+from .requests.spooling import Places
 from .routers import auth, batch, exports, imports, items, lists, operations, users
-from .spooling import Places
+from .routing.route_index import RouteIndex
 
 _DESCRIPTION = """A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
 `application/problem+json` (RFC 9457) with a stable `code`. A path works with and without its trailing slash; members

@@ -10,8 +10,8 @@ from ...domain.items import ItemId
 from ...domain.operations import CreateItem, DeleteItem, Operation, TransferItem, UpdateItem
 from ...domain.users import MAX_ID
 from ...service_layer.batch import MOST_OPERATIONS
-from .fields import JsonId
-from .problems import MOST_FAULTS, Fault, HttpProblem, pointer
+from .problems.problem_responses import MOST_FAULTS, Fault, HttpProblem, pointer
+from .requests.fields import JsonId
 from .schemas import Body, ItemCreate, ItemPatch, TransferRequest, absent
 
 Version = Annotated[int, Field(ge=1, le=MAX_ID, json_schema_extra={"format": "int64"})]

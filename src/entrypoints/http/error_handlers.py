@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...domain.errors import StewardError
-from .allowed_methods import allowed_methods
-from .json_body import accepted_types
-from .problems import MOST_FAULTS, Fault, HttpProblem, domain_problem, pointer, problem_response
+from .problems.problem_responses import MOST_FAULTS, Fault, HttpProblem, domain_problem, pointer, problem_response
+from .requests.json_body import accepted_types
+from .routing.allowed_methods import allowed_methods
 from .schemas import UNION_TAG
 
 # What pydantic says in the words of Python, in those of JSON.

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from ...domain.items import MAX_QUANTITY, ItemId, Recipient, ToItem
 from ...domain.partial import UNSET
 from ...domain.users import UserId
-from .fields import (
+from .requests.fields import (
     Attributes,
     AttributesPatch,
     CurrentPassword,

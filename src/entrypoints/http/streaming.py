@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from ...domain.errors import StewardError
 from ...service_layer.deadline import within
-from .problems import HttpProblem
+from .problems.problem_responses import HttpProblem
 
 log = logging.getLogger("steward.http")
 

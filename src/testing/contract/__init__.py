@@ -1,4 +1,4 @@
-"""The suite that holds a form of the unit of work to its promises.
+"""The suite that holds a backend of the unit of work to its promises.
 
     from steward.testing.contract import UnitOfWorkContract
 
@@ -7,7 +7,7 @@
         def store(self): ...                      # anything with `unit_of_work()`, empty, another for each test
 
 It needs pytest and pytest-asyncio. `setting.Setting` says what else can be overridden. Each test carries
-`@pytest.mark.promise(number)`; what is not numbered is the isolation that all forms share, and the repositories.
+`@pytest.mark.promise(number)`; what is not numbered is the isolation that all backends share, and the repositories.
 """
 
 import pytest
@@ -21,7 +21,7 @@ _SUBJECTS = (
     "retrying",
     "reading",
     "one_task",
-    "stragglers",
+    "late_tasks",
     "handing_over",
     "generators",
     "versions",
@@ -50,6 +50,8 @@ from .generators import Generators  # noqa: E402
 from .handing_over import HandingOver  # noqa: E402
 from .idempotency import Idempotency  # noqa: E402
 from .isolation import Isolation  # noqa: E402
+from .late_tasks import LateTasks  # noqa: E402
+from .login_sessions import LoginSessions  # noqa: E402
 from .nesting import Nesting  # noqa: E402
 from .one_task import OneTask  # noqa: E402
 from .pages import Pages  # noqa: E402
@@ -58,8 +60,6 @@ from .repositories import Repositories  # noqa: E402
 from .retrying import Retrying  # noqa: E402
 from .rotation import Rotation  # noqa: E402
 from .savepoints import Savepoints  # noqa: E402
-from .sessions import Sessions  # noqa: E402
-from .stragglers import Stragglers  # noqa: E402
 from .unknown_outcomes import UnknownOutcomes  # noqa: E402
 from .versions import Versions  # noqa: E402
 
@@ -74,7 +74,7 @@ class UnitOfWorkContract(
     Retrying,
     Reading,
     OneTask,
-    Stragglers,
+    LateTasks,
     HandingOver,
     Generators,
     Versions,
@@ -85,7 +85,7 @@ class UnitOfWorkContract(
     Isolation,
     Repositories,
     Pages,
-    Sessions,
+    LoginSessions,
     Rotation,
     Attempts,
     Idempotency,

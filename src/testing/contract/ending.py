@@ -110,7 +110,7 @@ class Ending(Setting):
         assert in_use() == 0
         async with uow.reading():
             await uow.users.is_empty()
-            assert in_use() <= 1  # a form may have reads that need none
+            assert in_use() <= 1  # a backend may have reads that need none
         assert in_use() == 0
 
     @pytest.mark.promise(2)

@@ -1,4 +1,4 @@
-"""What every form promises about units that run at the same time, and about ids, copies and times."""
+"""What every backend promises about units that run at the same time, and about ids, copies and times."""
 # ruff: noqa: PT011 - these are tests, as those in tests/
 
 import asyncio

@@ -39,11 +39,11 @@ class OneTask(Setting):
     @pytest.mark.promise(7)
     async def test_a_commit_under_a_running_statement_is_refused(self, store: Store) -> None:
         async with store.unit_of_work() as uow:
-            straggler = asyncio.create_task(add(uow, "ada"))
-            await has_begun(straggler)
+            late_task = asyncio.create_task(add(uow, "ada"))
+            await has_begun(late_task)
             with pytest.raises(ConcurrentUse):
                 await uow.commit()
-            await straggler
+            await late_task
         assert await names(store) == set()
 
     @pytest.mark.promise(7)

@@ -78,7 +78,7 @@ class Retrying(Setting):
                 times.append(uow.now)
 
         uow = store.unit_of_work()
-        with uow.hold_time():
+        with uow.freeze_time():
             await run(uow, use_case, Actor.system())
             await run(uow, use_case, Actor.system())
         await asyncio.to_thread(lambda: None)  # clocks have a resolution

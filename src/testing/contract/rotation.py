@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from ...domain.errors import Conflict
-from ...domain.sessions import TokenPair
+from ...domain.login_sessions import TokenPair
 from ..given import Store, given_user
-from .sessions import DAY, HOUR, NOON, begun, known, presented, rotated
+from .login_sessions import DAY, HOUR, NOON, begun, known, presented, rotated
 from .setting import Setting
 from .steps import new_tokens
 
@@ -23,7 +23,7 @@ class Rotation(Setting):
         assert (old.is_current, new.is_current) == (False, True)
         assert old.refreshed_at == NOON + HOUR
         async with store.unit_of_work().reading() as uow:
-            stored = await uow.sessions.get(session.id)
+            stored = await uow.login_sessions.get(session.id)
         assert (stored.created_at, stored.refreshed_at) == (NOON, NOON + HOUR)
         assert stored.expires_at == NOON + HOUR + 30 * DAY
         assert (await known(store, first.access)).session_id == session.id, "access tokens outlive a rotation"
@@ -34,7 +34,7 @@ class Rotation(Setting):
         await rotated(store, first.refresh)
         async with store.unit_of_work() as uow:
             with pytest.raises(Conflict):
-                await uow.sessions.rotate(mine, late, at=NOON)
+                await uow.login_sessions.rotate(mine, late, at=NOON)
         assert await presented(store, late.refresh) is None
 
     async def test_of_units_that_race_for_one_rotation_one_wins(self, store: Store) -> None:
@@ -43,7 +43,7 @@ class Rotation(Setting):
 
         async def rotate(pair: TokenPair) -> None:
             async with store.unit_of_work() as uow:
-                await uow.sessions.rotate(mine, pair, at=NOON)
+                await uow.login_sessions.rotate(mine, pair, at=NOON)
                 await uow.commit()
 
         outcomes = await asyncio.gather(*(rotate(pair) for pair in pairs), return_exceptions=True)
@@ -55,14 +55,14 @@ class Rotation(Setting):
         session, first = await begun(store, await given_user(store))
         mine, late = await known(store, first.refresh), new_tokens(NOON)
         async with store.unit_of_work() as uow:
-            assert await uow.sessions.end(session.id) is True
+            assert await uow.login_sessions.end(session.id) is True
             await uow.commit()
         async with store.unit_of_work() as uow:
             with pytest.raises(Conflict):
-                await uow.sessions.rotate(mine, late, at=NOON)
+                await uow.login_sessions.rotate(mine, late, at=NOON)
         async with store.unit_of_work() as uow:
             with pytest.raises(Conflict):
-                await uow.sessions.issue(mine, late)
+                await uow.login_sessions.issue(mine, late)
         assert await presented(store, late.access) is None
 
     async def test_more_tokens_of_a_generation_are_as_good_as_the_first(self, store: Store) -> None:
@@ -70,7 +70,7 @@ class Rotation(Setting):
         second, more = await rotated(store, first.refresh), new_tokens(NOON)
         exchanged = await known(store, first.refresh)
         async with store.unit_of_work() as uow:
-            await uow.sessions.issue(exchanged, more)
+            await uow.login_sessions.issue(exchanged, more)
             await uow.commit()
         assert (await known(store, more.refresh)).is_current
         assert (await known(store, second.refresh)).is_current
@@ -93,9 +93,9 @@ class Rotation(Setting):
         session, first = await begun(store, await given_user(store))
         mine, late = await known(store, first.refresh), new_tokens(NOON)
         async with store.unit_of_work() as uow:
-            await uow.sessions.rotate(mine, late, at=NOON + HOUR)
-            assert await uow.sessions.find(late.refresh) is not None
+            await uow.login_sessions.rotate(mine, late, at=NOON + HOUR)
+            assert await uow.login_sessions.find(late.refresh) is not None
         assert await known(store, first.refresh) == mine
         assert await presented(store, late.refresh) is None
         async with store.unit_of_work().reading() as uow:
-            assert await uow.sessions.get(session.id) == session
+            assert await uow.login_sessions.get(session.id) == session

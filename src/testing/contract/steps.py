@@ -13,7 +13,7 @@ from ...domain.attempts import Counter, CounterKey
 from ...domain.errors import Conflict
 from ...domain.idempotency import KeyHash, RequestKey
 from ...domain.items import Item, NewItem
-from ...domain.sessions import Client, Lifetimes, PresentedToken, Session, TokenHash, TokenPair
+from ...domain.login_sessions import Client, Lifetimes, LoginSession, PresentedToken, TokenHash, TokenPair
 from ...domain.users import MAX_ID, NewUser, User
 from ...service_layer.tokens import Tokens
 from ...service_layer.unit_of_work import UnitOfWork
@@ -31,7 +31,7 @@ class Rows:
 
     item: Item
     user: User
-    session: Session
+    session: LoginSession
     token: TokenHash
     presented: PresentedToken
     counter: Counter
@@ -108,8 +108,8 @@ async def given_rows(store: Store) -> Rows:
     item, user = await given_item(store), await given_user(store)
     async with store.unit_of_work() as uow:
         tokens = new_tokens(uow.now)
-        session = await uow.sessions.add(user.id, Client(), tokens, at=uow.now)
-        presented = await uow.sessions.find(tokens.refresh)
+        session = await uow.login_sessions.add(user.id, Client(), tokens, at=uow.now)
+        presented = await uow.login_sessions.find(tokens.refresh)
         (counter,) = await uow.attempts.count({key_of("counter"): LATER}, at=uow.now)
         key = request_key(user)
         await uow.idempotency_keys.claim(key, at=session.created_at, until=session.expires_at)
@@ -147,9 +147,9 @@ READS: dict[str, Call] = {
     "items.page": lambda uow, rows: uow.items.page(limit=10),
     "items.page_with_owner": lambda uow, rows: uow.items.page_with_owner(limit=10),
     "items.count": lambda uow, rows: uow.items.count(),
-    "sessions.find": lambda uow, rows: uow.sessions.find(rows.token),
-    "sessions.get": lambda uow, rows: uow.sessions.get(rows.session.id),
-    "sessions.list_of": lambda uow, rows: uow.sessions.list_of(rows.user.id, at=rows.session.created_at),
+    "login_sessions.find": lambda uow, rows: uow.login_sessions.find(rows.token),
+    "login_sessions.get": lambda uow, rows: uow.login_sessions.get(rows.session.id),
+    "login_sessions.list_of": lambda uow, rows: uow.login_sessions.list_of(rows.user.id, at=rows.session.created_at),
     "attempts.find": lambda uow, rows: uow.attempts.find(rows.counter.key, at=rows.session.created_at),
     "idempotency_keys.find": lambda uow, rows: uow.idempotency_keys.find(
         request_key(rows.user), at=rows.session.created_at
@@ -172,16 +172,20 @@ WRITES: dict[str, Call] = {
     "items.hand_over_all_of": lambda uow, rows: uow.items.hand_over_all_of(
         rows.item.owner_id, to=rows.user.id, at=rows.item.created_at
     ),
-    "sessions.add": lambda uow, rows: uow.sessions.add(
+    "login_sessions.add": lambda uow, rows: uow.login_sessions.add(
         rows.user.id, Client(), new_tokens(rows.session.created_at), at=rows.session.created_at
     ),
-    "sessions.rotate": lambda uow, rows: uow.sessions.rotate(
+    "login_sessions.rotate": lambda uow, rows: uow.login_sessions.rotate(
         rows.presented, new_tokens(rows.session.created_at), at=rows.session.created_at
     ),
-    "sessions.issue": lambda uow, rows: uow.sessions.issue(rows.presented, new_tokens(rows.session.created_at)),
-    "sessions.end": lambda uow, rows: uow.sessions.end(rows.session.id),
-    "sessions.end_all_of": lambda uow, rows: uow.sessions.end_all_of(rows.user.id),
-    "sessions.make_room": lambda uow, rows: uow.sessions.make_room(rows.user.id, keep=0, at=rows.session.created_at),
+    "login_sessions.issue": lambda uow, rows: uow.login_sessions.issue(
+        rows.presented, new_tokens(rows.session.created_at)
+    ),
+    "login_sessions.end": lambda uow, rows: uow.login_sessions.end(rows.session.id),
+    "login_sessions.end_all_of": lambda uow, rows: uow.login_sessions.end_all_of(rows.user.id),
+    "login_sessions.make_room": lambda uow, rows: uow.login_sessions.make_room(
+        rows.user.id, keep=0, at=rows.session.created_at
+    ),
     "attempts.count": lambda uow, rows: uow.attempts.count(
         {rows.counter.key: rows.counter.resets_at}, at=rows.session.created_at
     ),

@@ -13,8 +13,8 @@ import httpx2
 import pytest
 import pytest_asyncio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 from steward.client import AsyncClient, Client, Retries
 
 from tests.conftest import Postgres

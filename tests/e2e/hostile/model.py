@@ -92,7 +92,7 @@ class Model:
             return CREDENTIALS
         return 200, None
 
-    def end_sessions_of(self, user: int, but: int | None = None) -> None:
+    def end_login_sessions_of(self, user: int, but: int | None = None) -> None:
         self.sessions = {id: each for id, each in self.sessions.items() if each.user != user or id == but}
 
     def end_session(self, caller: Session, id: int) -> Outcome:
@@ -119,7 +119,7 @@ class Model:
         after.version += 1
         self.users[id] = after
         if not after.is_active:
-            self.end_sessions_of(id)
+            self.end_login_sessions_of(id)
         return 200, None
 
     def change_password(self, caller: Session, current: str, new: str) -> Outcome:
@@ -128,7 +128,7 @@ class Model:
             return INVALID
         user.password = new
         user.version += 1
-        self.end_sessions_of(user.id, but=caller.id)
+        self.end_login_sessions_of(user.id, but=caller.id)
         return 204, None
 
     def delete_user(self, caller: Session, id: int, *, delete_items: bool, to: int | None) -> Outcome:
@@ -148,7 +148,7 @@ class Model:
                 item.version += 1
         elif owned:
             return 409, "user_owns_items"
-        self.end_sessions_of(id)
+        self.end_login_sessions_of(id)
         del self.users[id]
         return 204, None
 

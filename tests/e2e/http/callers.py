@@ -9,9 +9,9 @@ from sqlalchemy import select
 from steward.adapters.database import tables
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
-from steward.domain.sessions import Lifetimes, Session
+from steward.domain.login_sessions import Lifetimes, LoginSession
 from steward.domain.users import MAX_ID, PasswordHash, Role, User
-from steward.service_layer import sessions, users
+from steward.service_layer import login_sessions, users
 from steward.service_layer.tokens import Tokens
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_item, given_session, given_user
@@ -97,7 +97,7 @@ async def _headers_of(store: _InOneTransaction, caller: str, user: User | None) 
     return bearer(Tokens.draw().access if caller == "forged" else tokens.access)
 
 
-async def _spoil(uow: UnitOfWork, caller: str, user: User, session: Session) -> None:
+async def _spoil(uow: UnitOfWork, caller: str, user: User, session: LoginSession) -> None:
     if caller == "deactivated":
         # Not by the use case, which ends the sessions: the account itself has to be asked, too.
         async with uow:
@@ -107,7 +107,7 @@ async def _spoil(uow: UnitOfWork, caller: str, user: User, session: Session) -> 
     elif caller == "deleted":
         await users.delete_user(uow, SYSTEM, user_id=user.id)
     elif caller == "logged out":
-        await sessions.end_session(uow, SYSTEM, session_id=session.id)
+        await login_sessions.end_login_session(uow, SYSTEM, session_id=session.id)
 
 
 def bearer(token: str) -> dict[str, str]:

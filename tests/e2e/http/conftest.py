@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from steward.adapters.database import inline_reads, schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.express import inline_reads
+from steward.adapters.database.operations import schema
 
 from tests.conftest import Postgres
 from tests.support.http import PATIENT, Api, hold_to_the_contract, serving

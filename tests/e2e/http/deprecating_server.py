@@ -4,10 +4,10 @@ from datetime import date
 
 from starlette.responses import Response
 from steward.entrypoints.cli.main import main
-from steward.entrypoints.http.authentication import CurrentActor
-from steward.entrypoints.http.deprecation import deprecated
-from steward.entrypoints.http.fields import TextId
+from steward.entrypoints.http.requests.authentication import CurrentActor
+from steward.entrypoints.http.requests.fields import TextId
 from steward.entrypoints.http.routers import operations
+from steward.entrypoints.http.routing.deprecation import deprecated
 
 
 @operations.router.get("/old/items/{item_id}")

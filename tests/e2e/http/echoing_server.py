@@ -9,7 +9,7 @@ import sys
 
 from starlette.types import Message, Receive, Scope, Send
 from steward.config import load_settings
-from steward.entrypoints.server import Server, ServerConfig, listening_socket, start_listening
+from steward.entrypoints.server.server import Server, ServerConfig, listening_socket, start_listening
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from steward.adapters.database.database import Database
 from steward.adapters.database.tables import metadata
 from steward.domain.users import UserId
-from steward.entrypoints.http import examples
+from steward.entrypoints.http.openapi import examples
 from steward.testing import given_item, given_session, given_user
 
 from tests.support.openapi import Document, Json, example_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 from steward.domain.actors import Actor
 from steward.domain.users import UserId
 from steward.service_layer import lists, users

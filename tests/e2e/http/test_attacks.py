@@ -9,8 +9,8 @@ import pytest_asyncio
 from starlette.types import Receive, Scope, Send
 from steward.config import load_settings
 from steward.domain.users import Role
-from steward.entrypoints.http.protocol import ProblemProtocol
-from steward.entrypoints.server import ServerConfig
+from steward.entrypoints.server.protocol import ProblemProtocol
+from steward.entrypoints.server.server import ServerConfig
 from steward.testing import FastHasher
 from uvicorn.server import ServerState
 

@@ -75,7 +75,7 @@ def _request(name: str) -> tuple[str, str, Mapping[str, Any] | None]:
 
 @pytest.mark.parametrize("name", dict.fromkeys(name for name, _ in CALLS))
 async def test_a_request_calls_hardly_more_functions_than_it_did(name: str, api: Api, url_of_module: str) -> None:
-    form = "sqlite" if url_of_module.startswith("sqlite") else "postgres"
+    backend = "sqlite" if url_of_module.startswith("sqlite") else "postgres"
     for _ in range(_WARMING):
         await _counted(api, name)
     gc.collect()
@@ -84,13 +84,13 @@ async def test_a_request_calls_hardly_more_functions_than_it_did(name: str, api:
         taken = sorted([await _counted(api, name) for _ in range(_COUNTED)], key=Counter.total)
     finally:
         gc.enable()
-    calls, known = taken[_COUNTED // 2], CALLS[name, form]
+    calls, known = taken[_COUNTED // 2], CALLS[name, backend]
     now = calls.total()
-    sys.stdout.write(f'    ("{name}", "{form}"): {now},  # from {taken[0].total()} to {taken[-1].total()}\n')
+    sys.stdout.write(f'    ("{name}", "{backend}"): {now},  # from {taken[0].total()} to {taken[-1].total()}\n')
     if now > known * _MORE:
         most = "\n".join(f"{number:5} {_name(function)}" for function, number in calls.most_common(40))
         pytest.fail(
-            f"{name} on {form} calls {now} functions, {now / known - 1:.0%} more than the {known} that it called.\n"
+            f"{name} on {backend} calls {now} functions, {now / known - 1:.0%} more than the {known} that it called.\n"
             f"These most; compare them with those of the code as it was, or profile both (cProfile):\n{most}",
             pytrace=False,
         )

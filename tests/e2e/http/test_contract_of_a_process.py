@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import Executable, text
 from steward.adapters.database.database import Database
-from steward.adapters.swept import FEW
+from steward.adapters.purge import PURGE_BATCH_SIZE
 
 from tests.support.http import PATIENT, faults_of, hold_to_the_contract, problem_of, serving
 from tests.support.postgres import execute
@@ -101,7 +101,7 @@ def test_where_versions_have_to_be_named_what_names_none_is_428(strict: StewardS
 async def test_a_key_that_has_expired_counts_as_absent_and_a_few_are_swept_at_a_time(
     server: StewardServer, url_of_module: str
 ) -> None:
-    many = 2 * FEW + 5
+    many = 2 * PURGE_BATCH_SIZE + 5
 
     def send(key: str) -> httpx2.Response:
         body = {"name": "Of a key"}
@@ -121,7 +121,7 @@ async def test_a_key_that_has_expired_counts_as_absent_and_a_few_are_swept_at_a_
             send(f"later-{number}")
             left.append(await _count(database, _EXPIRED))
     # The first of them was claimed anew.
-    assert left == [many - 1 - FEW, many - 1 - 2 * FEW, 0, 0]
+    assert left == [many - 1 - PURGE_BATCH_SIZE, many - 1 - 2 * PURGE_BATCH_SIZE, 0, 0]
 
 
 async def test_who_repeats_a_request_that_is_still_under_way_is_told_to_come_back(

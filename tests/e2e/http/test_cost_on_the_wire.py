@@ -2,7 +2,7 @@
 cost more unseen.
 
 They are counted between a server process and the database, when all is warm: whatever sends something, the driver, the
-pool or SQLAlchemy. Which statements a use case needs is in tests/integration/test_statement_counts.py.
+pool or SQLAlchemy. Which statements a use case needs is in tests/integration/repositories/test_statement_counts.py.
 """
 
 import itertools

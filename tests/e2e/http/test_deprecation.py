@@ -10,12 +10,12 @@ import pytest_asyncio
 from fastapi import APIRouter, FastAPI, Query
 from starlette.responses import Response
 from steward.entrypoints.http.answers import JsonAnswer
-from steward.entrypoints.http.authentication import CurrentActor
-from steward.entrypoints.http.deprecation import deprecated
-from steward.entrypoints.http.documentation import answers, problems
-from steward.entrypoints.http.fields import TextId
+from steward.entrypoints.http.openapi.documentation import answers, problems
+from steward.entrypoints.http.requests.authentication import CurrentActor
+from steward.entrypoints.http.requests.fields import TextId
+from steward.entrypoints.http.routing.deprecation import deprecated
+from steward.entrypoints.http.routing.strict_route import StrictRoute
 from steward.entrypoints.http.schemas import Health
-from steward.entrypoints.http.strict_route import StrictRoute
 
 from tests.support.http import serving
 from tests.support.steward_server import StewardServer

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from steward.entrypoints.http.spooling import MOST_OF_ONE_USER
+from steward.entrypoints.http.requests.spooling import MOST_OF_ONE_USER
 
 from tests.support.exchange import Exchange
 from tests.support.http import Api, problem_of, serving

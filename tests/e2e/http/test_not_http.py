@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from steward.entrypoints.http.problem_types import PROBLEM_TYPES
+from steward.entrypoints.http.problems.problem_types import PROBLEM_TYPES
 
 from tests.support.steward_server import StewardServer
 

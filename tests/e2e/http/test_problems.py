@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from steward.domain.actors import Actor
 from steward.domain.errors import IdempotencyKeyInUse
-from steward.domain.sessions import Lifetimes
+from steward.domain.login_sessions import Lifetimes
 from steward.domain.users import UserId
 from steward.service_layer import users
 from steward.service_layer.tokens import Tokens
@@ -210,7 +210,7 @@ async def test_a_key_is_well_formed_for_one_request_and_not_in_use(
         raise IdempotencyKeyInUse
 
     monkeypatch.setattr("steward.service_layer.idempotency.LONGEST_WAIT", 0)
-    monkeypatch.setattr("steward.adapters.database.idempotency.DatabaseIdempotencyKeys.claim", in_use)
+    monkeypatch.setattr("steward.adapters.database.repositories.idempotency_keys.DatabaseIdempotencyKeys.claim", in_use)
     scene = await scene_on(api)
     late = scene.calls()[operation]._replace(headers={"Idempotency-Key": "somebodys"})
     assert problem_of(await scene.send_call(late)) == (409, KEYS[2])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.types import Message
 from steward.domain.actors import Actor
-from steward.entrypoints.http.authentication import get_actor
-from steward.entrypoints.http.request_id import current_request_id
+from steward.entrypoints.http.requests.authentication import get_actor
+from steward.entrypoints.request_id import current_request_id
 
 from tests.support.http import Api, problem_of, serving
 

@@ -17,17 +17,7 @@ from tests.support.http import Api, problem_of, serving
 from tests.support.statements import counted
 from tests.support.steward_server import StewardServer
 
-from .signing_in import (
-    WRONG,
-    bearer,
-    given_account,
-    hashing_with,
-    me,
-    oauth_error_of,
-    refresh,
-    sign_in,
-    tokens_of,
-)
+from .signing_in import WRONG, bearer, given_account, hashing_with, me, oauth_error_of, refresh, sign_in, tokens_of
 
 LIFETIMES: dict[str, Any] = {"access_token_ttl": 60, "refresh_token_ttl": 600}
 

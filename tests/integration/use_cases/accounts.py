@@ -6,7 +6,7 @@ from datetime import timedelta
 from steward.domain.actors import Actor
 from steward.domain.attempts import Limit
 from steward.domain.errors import Overloaded
-from steward.domain.sessions import Client, Lifetimes
+from steward.domain.login_sessions import Client, Lifetimes
 from steward.domain.users import PasswordHash, Role, User
 from steward.service_layer import users
 from steward.service_layer.accounts import Accounts

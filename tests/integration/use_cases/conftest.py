@@ -1,4 +1,4 @@
-"""The tests of the use cases are many and small: they share one database of each form, emptied after each test."""
+"""The tests of the use cases are many and small: they share one database of each backend, emptied after each test."""
 
 from collections.abc import AsyncIterator
 
@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 from steward.adapters.clock import system_clock
-from steward.adapters.database import schema
 from steward.adapters.database.database import Database
+from steward.adapters.database.operations import schema
 from steward.adapters.memory import MemoryDatabase
 from steward.testing import Clock
 
@@ -40,16 +40,16 @@ async def kept_postgres(postgres: Postgres) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def kept_database(form: str, request: pytest.FixtureRequest) -> Database | None:
-    if form == "memory":
+def kept_database(backend: str, request: pytest.FixtureRequest) -> Database | None:
+    if backend == "memory":
         return None
-    database: Database = request.getfixturevalue(f"kept_{form.replace('-', '_')}")
+    database: Database = request.getfixturevalue(f"kept_{backend.replace('-', '_')}")
     return database
 
 
 @pytest_asyncio.fixture
 async def store(kept_database: Database | None) -> AsyncIterator[Store]:
-    """Whatever makes units of work, in every form, with nobody and nothing in it."""
+    """Whatever makes units of work, in every backend, with nobody and nothing in it."""
     if kept_database is None:
         yield MemoryDatabase()
         return

@@ -1,4 +1,4 @@
-"""Signing up and changing a password, and their limits, in every form."""
+"""Signing up and changing a password, and their limits, in every backend."""
 
 import asyncio
 from typing import Any

@@ -1,14 +1,14 @@
-"""Whom a token stands for, in every form."""
+"""Whom a token stands for, in every backend."""
 
 from datetime import timedelta
 
 import pytest
 from steward.domain.actors import Actor
 from steward.domain.errors import NotAuthenticated, StewardError, TokenExpired, TokenRevoked
-from steward.domain.sessions import Lifetimes
+from steward.domain.login_sessions import Lifetimes
 from steward.domain.users import PasswordHash, Role
-from steward.service_layer import sessions, users
-from steward.service_layer.sessions import authenticate
+from steward.service_layer import login_sessions, users
+from steward.service_layer.login_sessions import authenticate
 from steward.service_layer.tokens import Tokens
 from steward.testing import Clock, given_session
 
@@ -88,9 +88,9 @@ async def test_what_ends_a_session_revokes_its_tokens_at_once(store: Store, deed
         case "delete":
             await users.delete_user(uow, SYSTEM, user_id=ada.id)
         case "end":
-            await sessions.end_session(uow, Actor.of(ada), session_id=session.id)
+            await login_sessions.end_login_session(uow, Actor.of(ada), session_id=session.id)
         case "end all":
-            await sessions.end_sessions_of(uow, SYSTEM, user_id=ada.id)
+            await login_sessions.end_login_sessions_of(uow, SYSTEM, user_id=ada.id)
         case "change the password":
             await users.set_password(uow, SYSTEM, user_id=ada.id, password_hash=PASSWORD)
         case _:

@@ -1,4 +1,4 @@
-"""Batches, in every form: the effects of the given order, all or nothing, and an error that names its operation."""
+"""Batches, in every backend: the effects of the given order, all or nothing, and an error that names its operation."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What becomes of a user's items when the user is deleted, in every form."""
+"""What becomes of a user's items when the user is deleted, in every backend."""
 
 from typing import Any
 

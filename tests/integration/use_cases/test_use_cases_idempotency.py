@@ -1,4 +1,4 @@
-"""Idempotency keys: one effect and one answer for each, in every form."""
+"""Idempotency keys: one effect and one answer for each, in every backend."""
 
 import asyncio
 from datetime import timedelta

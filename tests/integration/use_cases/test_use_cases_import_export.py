@@ -1,4 +1,4 @@
-"""What an export and an import promise, in every form."""
+"""What an export and an import promise, in every backend."""
 
 import asyncio
 import contextvars
@@ -82,8 +82,8 @@ async def test_what_is_there_throughout_comes_once_whatever_else_changes(store: 
     assert there_throughout <= set(ids)
 
 
-async def test_in_one_snapshot_all_are_as_they_were_at_one_moment(store: Store, form: str) -> None:
-    if form == "sqlite-memory":
+async def test_in_one_snapshot_all_are_as_they_were_at_one_moment(store: Store, backend: str) -> None:
+    if backend == "sqlite-memory":
         pytest.skip("it has one connection: nobody writes meanwhile")
     ada = await given_user(store, "ada")
     await given_items(store, ada, MANY)

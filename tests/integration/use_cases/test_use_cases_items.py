@@ -1,4 +1,4 @@
-"""What can be done with items, in every form."""
+"""What can be done with items, in every backend."""
 
 from datetime import UTC
 from typing import Any
@@ -6,14 +6,7 @@ from typing import Any
 import pytest
 from steward.domain.actors import Actor
 from steward.domain.attributes import as_json
-from steward.domain.errors import (
-    Forbidden,
-    InvalidValue,
-    ItemNotFound,
-    StewardError,
-    UnknownOwner,
-    VersionMismatch,
-)
+from steward.domain.errors import Forbidden, InvalidValue, ItemNotFound, StewardError, UnknownOwner, VersionMismatch
 from steward.domain.items import MAX_QUANTITY, ItemId, OwnedItem
 from steward.domain.users import MAX_ID, Owner, Role, UserId
 from steward.service_layer import items

@@ -1,4 +1,4 @@
-"""At least one active admin always remains, in every form."""
+"""At least one active admin always remains, in every backend."""
 
 from collections.abc import Awaitable, Callable
 

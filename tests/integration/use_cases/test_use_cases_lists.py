@@ -1,4 +1,4 @@
-"""What lists of users and items show to whom, page by page, in every form."""
+"""What lists of users and items show to whom, page by page, in every backend."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""Refresh tokens: rotation, the moment of grace, and reuse, in every form."""
+"""Refresh tokens: rotation, the moment of grace, and reuse, in every backend."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from steward.domain.actors import Actor
 from steward.domain.errors import InvalidCredentials, TokenRevoked
 from steward.service_layer import users
-from steward.service_layer.sessions import list_sessions
+from steward.service_layer.login_sessions import list_login_sessions
 from steward.service_layer.tokens import Tokens
 from steward.testing import Clock, given_session
 
@@ -29,7 +29,7 @@ async def test_a_refresh_token_is_exchanged_for_a_new_pair_of_the_same_session(s
     assert (await who_is(store, second)).session_id == session.id
     third = await refreshed(store, second)
     assert (await who_is(store, third)).session_id == session.id
-    (now,) = await list_sessions(store.unit_of_work(), SYSTEM, user_id=session.user_id)
+    (now,) = await list_login_sessions(store.unit_of_work(), SYSTEM, user_id=session.user_id)
     assert (now.id, now.created_at) == (session.id, session.created_at)
     assert now.refreshed_at == clock()
     assert now.expires_at == session.expires_at + timedelta(hours=1)
@@ -65,7 +65,7 @@ async def test_a_token_whose_successor_was_used_ends_the_family_even_at_once(sto
         with pytest.raises(TokenRevoked):
             await who_is(store, tokens)
         await refused(store, tokens)
-    assert await list_sessions(store.unit_of_work(), SYSTEM, user_id=session.user_id) == []
+    assert await list_login_sessions(store.unit_of_work(), SYSTEM, user_id=session.user_id) == []
 
 
 @pytest.mark.parametrize(("grace", "later"), [(GRACE, GRACE), (GRACE, timedelta(days=1)), (NONE, NONE)])
@@ -79,7 +79,7 @@ async def test_reuse_after_the_grace_ends_this_family_alone(
     clock.advance(later)
     await refused(store, stolen, grace=grace)
     await refused(store, second)
-    assert [session.id for session in await list_sessions(store.unit_of_work(), Actor.of(ada))] == [kept.id]
+    assert [session.id for session in await list_login_sessions(store.unit_of_work(), Actor.of(ada))] == [kept.id]
     await refreshed(store, other)
 
 

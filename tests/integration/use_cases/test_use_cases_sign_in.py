@@ -1,4 +1,4 @@
-"""Signing in with a password, and its limits, in every form."""
+"""Signing in with a password, and its limits, in every backend."""
 
 import asyncio
 from contextvars import Context

@@ -1,4 +1,4 @@
-"""Transfers: all shapes of `to` and `quantity`, in every form. The sum never changes."""
+"""Transfers: all shapes of `to` and `quantity`, in every backend. The sum never changes."""
 
 from typing import Any
 

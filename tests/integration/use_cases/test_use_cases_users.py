@@ -1,4 +1,4 @@
-"""What can be done with users, in every form."""
+"""What can be done with users, in every backend."""
 
 from datetime import UTC
 from typing import Any

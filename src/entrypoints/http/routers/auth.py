@@ -8,23 +8,23 @@ from starlette.responses import Response
 
 from ....config import Settings
 from ....domain.actors import Actor
-from ....domain.errors import SessionNotFound
-from ....domain.sessions import SessionId
+from ....domain.errors import LoginSessionNotFound
+from ....domain.login_sessions import LoginSessionId
 from ....domain.text import check_characters
-from ....service_layer import sessions
+from ....service_layer import login_sessions
 from ....service_layer.retry import run
 from ....service_layer.tokens import Tokens
 from ...entity_json import session_json
 from ..answers import JsonAnswer
-from ..authentication import CurrentActor
 from ..dependencies import CurrentAccounts, CurrentUnitOfWork
-from ..documentation import answers, problems
-from ..fields import TextId
-from ..form_body import FORM, missing, read_form
-from ..problems import HttpProblem
+from ..openapi.documentation import answers, problems
+from ..problems.problem_responses import HttpProblem
+from ..requests.authentication import CurrentActor
+from ..requests.client_info import client_of
+from ..requests.fields import TextId
+from ..requests.form_body import FORM, missing, read_form
+from ..routing.strict_route import StrictRoute
 from ..schemas import SessionList, TokenOut
-from ..strict_route import StrictRoute
-from ..where_from import client_of
 
 _LONGEST_FORM = 64 * 1024  # bytes: to take apart a megabyte of percent signs would keep the server busy
 
@@ -121,8 +121,8 @@ def _token_answer(tokens: Tokens, expires_in: int) -> Response:
 )
 async def log_out(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     assert actor.session_id is not None
-    with suppress(SessionNotFound):  # somebody else has ended it, after this request was let in
-        await run(uow, sessions.end_session, actor, session_id=actor.session_id)
+    with suppress(LoginSessionNotFound):  # somebody else has ended it, after this request was let in
+        await run(uow, login_sessions.end_login_session, actor, session_id=actor.session_id)
     return Response(status_code=204)
 
 
@@ -133,7 +133,7 @@ async def log_out(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     responses=answers(SessionList, "Those that have not expired, the newest first") | problems(),
 )
 async def list_all(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
-    found = await run(uow, sessions.list_sessions, actor)
+    found = await run(uow, login_sessions.list_login_sessions, actor)
     return JsonAnswer({"data": [session_json(session, current=session.id == actor.session_id) for session in found]})
 
 
@@ -146,5 +146,5 @@ async def list_all(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     responses=problems("session_not_found", writes=True),
 )
 async def end(session_id: TextId, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
-    await run(uow, sessions.end_session, actor, session_id=SessionId(session_id))
+    await run(uow, login_sessions.end_login_session, actor, session_id=LoginSessionId(session_id))
     return Response(status_code=204)

@@ -8,16 +8,16 @@ from ....domain.operations import OperationResult
 from ....service_layer.batch import recipients_of, run_batch
 from ....service_layer.limited_recipients import limited_recipients
 from ..answers import JsonAnswer
-from ..authentication import CurrentActor
 from ..batch_schemas import BatchOut, BatchRequest
 from ..container_of import container_of
 from ..dependencies import CurrentLimits, CurrentUnitOfWork
-from ..documentation import answers, problems, takes
-from ..idempotency import CurrentExecution
-from ..own_path import OwnPathRoute
+from ..openapi.documentation import answers, problems, takes
+from ..requests.authentication import CurrentActor
+from ..requests.idempotency import CurrentExecution
+from ..routing.exclusive_path import ExclusivePathRoute
 
 
-class BatchRoute(OwnPathRoute):
+class BatchRoute(ExclusivePathRoute):
     body_limit = "max_batch_body_size"
     time_limit = "batch_timeout"
 

@@ -10,20 +10,20 @@ from starlette.responses import Response, StreamingResponse
 from ....domain.actors import Actor
 from ....domain.errors import TokenExpired
 from ....service_layer.exports import export_items
-from ....service_layer.sessions import actor_behind
+from ....service_layer.login_sessions import actor_behind
 from ....service_layer.unit_of_work import UnitOfWork
 from ...item_files.formats import Format
-from ..authentication import CurrentActor, SignIn, access_token_of
 from ..container_of import container_of
 from ..dependencies import CurrentUnitOfWork
-from ..documentation import Responses, header_references, problems
-from ..own_path import OwnPathRoute
+from ..openapi.documentation import Responses, header_references, problems
+from ..requests.authentication import CurrentActor, SignIn, access_token_of
+from ..routing.exclusive_path import ExclusivePathRoute
 from ..streaming import StreamedAnswer
 
 _CONTENT_TYPES = {Format.NDJSON: "application/x-ndjson", Format.CSV: "text/csv; charset=utf-8; header=present"}
 
 
-router = APIRouter(prefix="/items", tags=["items"], route_class=OwnPathRoute)
+router = APIRouter(prefix="/items", tags=["items"], route_class=ExclusivePathRoute)
 
 _LINES: dict[str, Any] = {"schema": {"type": "string"}}
 _ANSWER: Responses = {

@@ -12,18 +12,18 @@ from ....service_layer.imports import import_items
 from ...item_files.formats import BY_MEDIA_TYPE
 from ...item_files.reading import ItemFile
 from ..answers import JsonAnswer
-from ..authentication import CurrentActor, SignIn, access_token_of, identified
 from ..container_of import container_of
-from ..content_digest import digest_required
-from ..documentation import answers, problems, takes
-from ..idempotency import CurrentExecution
-from ..json_body import check_media_type
-from ..own_path import OwnPathRoute
+from ..openapi.documentation import answers, problems, takes
+from ..requests.authentication import CurrentActor, SignIn, access_token_of, identified
+from ..requests.content_digest import digest_required
+from ..requests.idempotency import CurrentExecution
+from ..requests.json_body import check_media_type
+from ..requests.spooling import Spool, spooled
+from ..routing.exclusive_path import ExclusivePathRoute
 from ..schemas import ImportOut
-from ..spooling import Spool, spooled
 
 
-class ImportRoute(OwnPathRoute):
+class ImportRoute(ExclusivePathRoute):
     """Keeps the body in a file: of somebody who may send one, and in whose name it then acts if that still holds when
     all of it has come."""
 

@@ -12,14 +12,14 @@ from ....service_layer.limited_recipients import limited_recipients
 from ....service_layer.retry import run
 from ...entity_json import owned_item_json
 from ..answers import JsonAnswer, created_item, item_answer, transfer_answer
-from ..authentication import CurrentActor
-from ..conditions import expected_version, unless_unchanged
 from ..dependencies import CurrentLimits, CurrentUnitOfWork
-from ..documentation import answers, not_modified, problems, takes
-from ..fields import TextId
-from ..idempotency import CurrentExecution
+from ..openapi.documentation import answers, not_modified, problems, takes
+from ..requests.authentication import CurrentActor
+from ..requests.conditions import expected_version, unless_unchanged
+from ..requests.fields import TextId
+from ..requests.idempotency import CurrentExecution
+from ..routing.strict_route import StrictRoute
 from ..schemas import ItemCreate, ItemOut, ItemPatch, TransferOut, TransferRequest
-from ..strict_route import StrictRoute
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=StrictRoute)
 

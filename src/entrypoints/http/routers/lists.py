@@ -12,14 +12,14 @@ from ....service_layer import lists, users
 from ....service_layer.retry import run
 from ....service_layer.unit_of_work import UnitOfWork
 from ...entity_json import item_json, owned_item_json, user_json
-from ..authentication import CurrentActor
 from ..dependencies import CurrentUnitOfWork
-from ..documentation import answers, problems
-from ..fields import TextId, UserIdOrMe
-from ..filters import ItemSort, UserSort, WhichItems, WhichUsers
-from ..pages import CurrentPage, Json
+from ..openapi.documentation import answers, problems
+from ..requests.authentication import CurrentActor
+from ..requests.fields import TextId, UserIdOrMe
+from ..requests.filters import ItemSort, UserSort, WhichItems, WhichUsers
+from ..requests.pages import CurrentPage, Json
+from ..routing.strict_route import StrictRoute
 from ..schemas import ItemPage, UserPage
-from ..strict_route import StrictRoute
 from .items import Expand
 from .users import named_user
 

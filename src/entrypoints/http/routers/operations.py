@@ -7,12 +7,12 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from ..answers import JsonAnswer
 from ..container_of import container_of
-from ..documentation import answers, problems
-from ..metrics import CONTENT_TYPE, Metrics
-from ..problem_types import PROBLEM_TYPES
-from ..problems import HttpProblem
+from ..middleware.metrics import CONTENT_TYPE, Metrics
+from ..openapi.documentation import answers, problems
+from ..problems.problem_responses import HttpProblem
+from ..problems.problem_types import PROBLEM_TYPES
+from ..routing.strict_route import StrictRoute
 from ..schemas import Health
-from ..strict_route import StrictRoute
 
 router = APIRouter(tags=["operations"], route_class=StrictRoute)
 

@@ -12,15 +12,15 @@ from ....service_layer import users
 from ....service_layer.limited_recipients import limited_recipients
 from ....service_layer.retry import run
 from ..answers import created_user, user_answer
-from ..authentication import CurrentActor, CurrentActorOrAnonymous
-from ..conditions import expected_version, unless_unchanged
 from ..dependencies import CurrentAccounts, CurrentLimits, CurrentUnitOfWork
-from ..documentation import answers, not_modified, problems, takes
-from ..fields import TextId, UserIdOrMe
-from ..idempotency import CurrentExecution, CurrentExecutionOrAnonymous
+from ..openapi.documentation import answers, not_modified, problems, takes
+from ..requests.authentication import CurrentActor, CurrentActorOrAnonymous
+from ..requests.client_info import client_of
+from ..requests.conditions import expected_version, unless_unchanged
+from ..requests.fields import TextId, UserIdOrMe
+from ..requests.idempotency import CurrentExecution, CurrentExecutionOrAnonymous
+from ..routing.strict_route import StrictRoute
 from ..schemas import PasswordChange, UserCreate, UserOut, UserPatch
-from ..strict_route import StrictRoute
-from ..where_from import client_of
 
 router = APIRouter(prefix="/users", tags=["users"], route_class=StrictRoute)
 

@@ -1,0 +1,77 @@
+"""Reading blocks, which need no transaction: each of their statements goes straight to the driver."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import asyncpg
+from sqlalchemy import Executable, PoolProxiedConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..drivers.lost_connections import cut, is_lost
+from .direct_statements import DirectStatements, Rows
+from .inline_reads import InlineReads
+from .warm_pool import connection_of, driver_of, keep
+
+_ATTEMPTS = 10
+
+
+class DirectReads:
+    """Of one reading block after the other, each on one connection of the pool: taken by the first statement, given
+    back by `end`. Outside a transaction, so each statement sees its own snapshot."""
+
+    def __init__(
+        self, engine: Callable[[], AsyncEngine], statements: DirectStatements, inline: InlineReads | None
+    ) -> None:
+        self._engine = engine
+        self._statements = statements
+        self._inline = inline
+        self._connection: PoolProxiedConnection | None = None
+
+    async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
+        """Raises what the driver raises, and what SQLAlchemy raises when it connects."""
+        direct = None
+        if self._inline is not None:
+            direct = self._statements(statement)
+            rows = await self._inline.fetch(direct.sql, direct.arguments(parameters))
+            if rows is not None:
+                return Rows(direct.rows(rows))
+        if self._connection is None:
+            self._connection = await connection_of(self._engine())
+        direct = direct or self._statements(statement)  # it may depend on what was learnt of the server
+        driver = driver_of(self._connection)
+        for attempt in range(_ATTEMPTS):
+            try:
+                records = await driver.fetch(direct.sql, *direct.arguments(parameters))
+                break
+            except BaseException as error:
+                # A server that makes everything serializable may refuse a read for what writers have done (40001).
+                # Whoever reads holds a block open, so `run` cannot begin again. But the statement stands alone, and
+                # those writers have ended.
+                if isinstance(error, asyncpg.SerializationError) and attempt < _ATTEMPTS - 1:
+                    continue
+                self._drop_if_broken(driver, error)
+                raise
+        return Rows(direct.rows(records))
+
+    def end(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            keep(connection)
+
+    def abort(self) -> None:
+        if self._connection is not None:
+            cut(self._connection.driver_connection)
+
+    def _drop_if_broken(self, driver: Any, error: BaseException) -> None:
+        """A connection to PostgreSQL that was cancelled is in the middle of a statement; with one that is lost all that
+        are as old are lost."""
+        connection = self._connection
+        if connection is None or not isinstance(driver, asyncpg.Connection):
+            return  # SQLite's has run the statement to its end, or is closed
+        if is_lost(error) or driver.is_closed():
+            self._engine().pool._invalidate(connection, error)  # noqa: SLF001 - as SQLAlchemy does
+        elif isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception):
+            connection.invalidate(error)
+        if not connection.is_valid:
+            self._connection = None

@@ -1,0 +1,129 @@
+"""Statements that go straight to the driver.
+
+SQLAlchemy makes the SQL, once, converts values as its types say, keeps the connections, and begins and ends
+transactions. What it does for each execution beyond that, a context, a cursor, a result that knows its columns by name,
+the repositories have no use for, and it would cost a small statement most of its time.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NoReturn
+
+from sqlalchemy import Connection, Executable, Table
+from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.util import await_
+
+_STATEMENTS = 2_000
+
+Convert = Callable[[Any], Any]
+
+
+class DirectStatement:
+    """The SQL of a statement, and how its parameters and rows are converted, by SQLAlchemy's own types."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        assert isinstance(compiled, SQLCompiler)
+        assert not compiled.post_compile_params, "its SQL depends on the values of its parameters"
+        self.sql = str(compiled)
+        self.writes = compiled.isinsert or compiled.isupdate or compiled.isdelete
+        # One row by its key may take any number of others with it.
+        self.cascades = compiled.isdelete and _is_cascaded_from(statement.table)  # type: ignore[attr-defined]
+        binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
+        # Those that are not given with each execution stand in the statement.
+        self._parameters = [(name, bind.required, bind.effective_value) for name, bind in binds]
+        self._binds = _converts([bind.type.dialect_impl(dialect).bind_processor(dialect) for _, bind in binds])
+        columns = statement.exported_columns  # type: ignore[attr-defined]  # what it selects, or returns
+        self._results = _converts([each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns])
+
+    def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
+        values = [parameters[name] if is_given else value for name, is_given, value in self._parameters]
+        for place, convert in self._binds:
+            values[place] = convert(values[place])
+        return values
+
+    def rows(self, records: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
+        if not self._results:
+            return list(records)
+        rows = [list(record) for record in records]
+        for place, convert in self._results:
+            for row in rows:
+                row[place] = convert(row[place])
+        return rows
+
+
+def _is_cascaded_from(table: Table) -> bool:
+    others = table.metadata.tables.values()
+    return any(key.ondelete and key.column.table is table for other in others for key in other.foreign_keys)
+
+
+def _converts(of_each: Sequence[Convert | None]) -> list[tuple[int, Convert]]:
+    return [(place, convert) for place, convert in enumerate(of_each) if convert is not None]
+
+
+DirectStatements = Callable[[Executable], DirectStatement]
+
+
+def direct_statements(engine: AsyncEngine) -> DirectStatements:
+    """Makes each once. As many are kept as there are shapes of pages (`Pages`), and those that are always the same."""
+
+    @lru_cache(maxsize=_STATEMENTS)
+    def of(statement: Executable) -> DirectStatement:
+        return DirectStatement(statement, engine.dialect)
+
+    return of
+
+
+class Rows:
+    """What was read, as SQLAlchemy's `Result` gives it to those who read it whole."""
+
+    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+        self._rows = rows
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        return iter(self._rows)
+
+    def all(self) -> Sequence[Sequence[Any]]:
+        return self._rows
+
+    def one_or_none(self) -> Sequence[Any] | None:
+        assert len(self._rows) <= 1, "more rows than there can be"
+        return self._rows[0] if self._rows else None
+
+    def scalar_one(self) -> Any:
+        (row,) = self._rows
+        return row[0]
+
+    def scalar_one_or_none(self) -> Any:
+        row = self.one_or_none()
+        return None if row is None else row[0]
+
+    def scalars(self) -> list[Any]:
+        return [row[0] for row in self._rows]
+
+
+def run_directly(connection: Connection, sql: str) -> None:
+    """One without parameters and rows, inside a greenlet of SQLAlchemy's, which is told of what goes wrong."""
+    pooled = connection.connection
+    driver: Any = pooled.driver_connection
+    try:
+        await_(driver.fetch(sql))
+    except BaseException as error:
+        report_error(connection, sql, error)
+
+
+def report_error(connection: Connection, sql: str, error: BaseException) -> NoReturn:
+    """Inside a greenlet of SQLAlchemy's: let it know of an error as if it had run the statement itself. It drops the
+    connection if need be, remembers the failure (`failed_statements`), and raises what it always raises.
+    """
+    adapter: Any = connection.connection.dbapi_connection
+    try:
+        if isinstance(error, Exception):
+            adapter._handle_exception(error)  # noqa: SLF001 - raises it in the words of the DBAPI
+        raise error
+    except BaseException as in_its_words:
+        # With the SQL it would wrap what is no error of the database's, too.
+        told = sql if isinstance(in_its_words, connection.dialect.loaded_dbapi.Error) else None
+        connection._handle_dbapi_exception(in_its_words, told, None, None, None)  # noqa: SLF001

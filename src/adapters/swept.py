@@ -1,7 +1,0 @@
-"""What no longer counts is deleted by those who write next to it, a few at a time: no sweeper has to run."""
-
-from datetime import timedelta
-
-FEW = 20
-# An expired access token is still known for so long, so that its bearer is told to refresh it.
-TOKENS_KEPT = timedelta(days=1)

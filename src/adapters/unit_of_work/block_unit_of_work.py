@@ -1,0 +1,292 @@
+"""The unit of work over any form of storage: how blocks nest, fail and end is written here once, for all forms.
+
+A form of storage brings a `Transaction`, which knows how to begin, commit and roll back, and repositories whose
+methods are marked `@reads` or `@writes`. Everything that the port promises beyond that is kept by `BlockUnitOfWork`,
+and so the in-memory form behaves as the databases do.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
+from types import FrameType, TracebackType
+from typing import Any, Self, TypeVar
+
+from ...domain.errors import (
+    ConcurrentUse,
+    Conflict,
+    InvalidValue,
+    NotFound,
+    NotInTransaction,
+    OutcomeUnknown,
+    ReadOnly,
+    Refused,
+    TransactionAborted,
+    UnitOfWorkError,
+    VersionMismatch,
+)
+from ...service_layer import deadline
+from ..frozen_time import FrozenTime
+from . import open_blocks
+from .blocks import Block, BlockKind, Blocks
+from .completion import run_to_completion
+from .inner_block import InnerBlock
+from .one_task import OneTask
+from .transaction import Transaction, TransactionMode
+
+Result = TypeVar("Result")
+
+
+class BlockUnitOfWork:
+    """A `UnitOfWork` on one `Transaction` after the other; `store` is the database that they belong to."""
+
+    def __init__(self, store: object, transaction: Transaction, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._transaction = transaction
+        self._clock = clock
+        self._blocks = Blocks(store)
+        self._one_task = OneTask()
+        self._now: datetime | None = None
+        self._frozen_time = FrozenTime(clock)
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._blocks)
+
+    @property
+    def now(self) -> datetime:
+        if self._now is None:
+            raise NotInTransaction("The time of a unit of work is drawn when its block is entered")
+        return self._now
+
+    def freeze_time(self) -> AbstractContextManager[None]:
+        return self._frozen_time
+
+    # Entering
+
+    # Both are plain functions, so that the frame that calls them is the one in which the `async with` stands: it alone
+    # tells which block is left when a generator with a block of its own is suspended inside.
+
+    def __aenter__(self) -> Coroutine[Any, Any, Self]:
+        return self._enter_writing(sys._getframe(1))  # noqa: SLF001 - there is no public name for it
+
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Coroutine[Any, Any, None]:
+        return self._leave_writing(sys._getframe(1), error)  # noqa: SLF001
+
+    async def _enter_writing(self, frame: FrameType) -> Self:
+        (await self.enter(BlockKind.WRITING)).frame = frame
+        return self
+
+    async def _leave_writing(self, frame: FrameType, error: BaseException | None) -> None:
+        await self.leave(self._blocks.to_leave(frame), error)
+
+    def reading(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Self]:
+        return InnerBlock(self, BlockKind.READING, snapshot=snapshot)
+
+    def savepoint(self) -> AbstractAsyncContextManager[Self]:
+        return InnerBlock(self, BlockKind.SAVEPOINT)
+
+    async def enter(self, kind: BlockKind, *, snapshot: bool = False) -> Block:
+        pinned = False
+        if not self._blocks:
+            pinned = kind is BlockKind.READING and snapshot
+            await self._begin(
+                kind,
+                TransactionMode.SNAPSHOT
+                if pinned
+                else TransactionMode.READING
+                if kind is BlockKind.READING
+                else TransactionMode.WRITING,
+            )
+        else:
+            around = self._blocks.current()
+            if kind is not BlockKind.READING and around.kind is BlockKind.READING:
+                raise ReadOnly("A block that writes cannot stand inside reading()")
+            if kind is BlockKind.SAVEPOINT:
+                await self._between_blocks(self._transaction.savepoint)
+            elif snapshot and self._blocks.can_pin:
+                await self._between_blocks(self._transaction.pin_snapshot)
+                pinned = True
+        return self._blocks.enter(kind, pinned=pinned)
+
+    async def _begin(self, kind: BlockKind, mode: TransactionMode) -> None:
+        if kind is BlockKind.SAVEPOINT:
+            raise NotInTransaction("A savepoint stands inside a block that writes")
+        open_blocks.refuse_second(self._store)
+        if self._one_task.occupant is not None:
+            raise ConcurrentUse("Another task is entering this unit of work")
+        with self._one_task:
+            try:
+                await self._transaction.begin(mode)
+                # Not before: who has waited for the writer's turn is later than those who had it.
+                self._now = self._frozen_time.time or self._clock()
+            except BaseException:
+                await run_to_completion(self._transaction.end(), abandon=self._transaction.abort)
+                raise
+
+    # Committing
+
+    async def commit(self) -> None:
+        block = self._blocks.current()
+        if block.kind is BlockKind.READING:
+            raise ReadOnly("There is nothing to commit inside reading()")
+        if block.kind is BlockKind.SAVEPOINT:
+            raise NotInTransaction("A savepoint has no commit: leaving it keeps its work")
+        self._refuse_if_busy()
+        self._blocks.refuse_if_failed()
+        if self._blocks.is_outermost(block):
+            with self._one_task:
+                await self._commit_outermost(block)
+        block.committed = True
+
+    async def _commit_outermost(self, block: Block) -> None:
+        try:
+            with deadline.committing():
+                await run_to_completion(self._commit_and_end(block), abandon=self._transaction.abort)
+        except BaseException as error:
+            if not block.committed:
+                self._blocks.rollback_only_cause = error
+            elif isinstance(error, asyncio.CancelledError):
+                # It is stored, and whoever was cancelled will not be told: a deadline that became a plain "timed
+                # out" here would say that nothing had happened.
+                raise OutcomeUnknown("Cancelled during COMMIT: it may be stored") from error
+            raise
+
+    async def _commit_and_end(self, block: Block) -> None:
+        await self._transaction.commit()
+        block.committed = True
+        await self._transaction.end()
+
+    # Leaving
+
+    async def leave(self, block: Block, error: BaseException | None) -> None:
+        concurrent_use: ConcurrentUse | None = None
+        try:
+            if not block.is_open:
+                concurrent_use = ConcurrentUse("The block around this one was left before it: nothing is committed")
+            else:
+                if self._one_task.occupant is not None or not self._blocks.is_innermost(block):
+                    concurrent_use = self._blocks.concurrent_use(
+                        "The block was left while a block inside it was still open: of another task, or of a "
+                        "generator that was not closed (contextlib.aclosing)"
+                    )
+                if not self._blocks.is_outermost(block):
+                    await self._rejoin(block, error)
+                elif await self._end(block):
+                    concurrent_use = None  # what was still going on was the commit itself
+        except asyncio.CancelledError:
+            if isinstance(error, OutcomeUnknown):  # a cancellation would say that nothing was stored
+                raise error  # noqa: B904 - its cause is why nobody knows
+            raise
+        finally:
+            self._blocks.leave(block)
+        if concurrent_use is not None and error is None:
+            raise concurrent_use
+
+    async def _end(self, block: Block) -> bool:
+        """End the transaction, and say whether it was committed."""
+        try:
+            if self._one_task.occupant is not None or not (block.committed or self._transaction.end_at_once()):
+                await run_to_completion(self._end_alone(), abandon=self._transaction.abort)
+        finally:
+            self._now = None
+        return block.committed
+
+    async def _end_alone(self) -> None:
+        # Rolling back under a running statement would leave a pooled connection broken (asyncpg issue 978).
+        await self._one_task.until_left()
+        with self._one_task:
+            await self._transaction.end()
+
+    async def _rejoin(self, block: Block, error: BaseException | None) -> None:
+        """What becomes of the transaction when an inner block is left."""
+        around = self._blocks.around(block)
+        # GeneratorExit: a generator that holds the block was closed, and whoever closed it goes on.
+        if isinstance(error, Conflict) or not isinstance(error, (Exception, GeneratorExit, type(None))):
+            self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or error
+        if block.kind is BlockKind.SAVEPOINT:
+            await self._leave_savepoint(block, around, error)
+        elif block.kind is BlockKind.READING:
+            if block.pinned and self._blocks.rollback_only_cause is None:
+                with self._one_task:
+                    await self._unbroken(self._transaction.unpin_snapshot())
+        else:
+            around.wrote = around.wrote or block.wrote
+            if error is not None:
+                self._blocks.fail(error)
+            elif block.wrote and not block.committed:
+                self._blocks.fail(NotInTransaction("An inner block wrote, and was left without commit()"))
+
+    async def _leave_savepoint(self, block: Block, around: Block, error: BaseException | None) -> None:
+        if self._blocks.rollback_only_cause is None:
+            with self._one_task:
+                if error is None and block.failure is None:
+                    await self._unbroken(self._transaction.release_savepoint())
+                    around.wrote = around.wrote or block.wrote
+                else:
+                    await self._roll_back_savepoint(error)
+        failure = self._blocks.rollback_only_cause or block.failure
+        if error is None and failure is not None:
+            raise TransactionAborted("Something inside the savepoint had failed: its work is undone") from failure
+
+    async def _roll_back_savepoint(self, error: BaseException | None) -> None:
+        try:
+            await self._unbroken(self._transaction.roll_back_savepoint())
+        except Exception:
+            if error is None:
+                raise
+            # Whoever left the savepoint by `error` gets that one, and the lost transaction says so later.
+
+    async def _unbroken(self, step: Coroutine[Any, Any, Result]) -> Result:
+        """A step between blocks that is never torn: if it fails, or is cancelled, the transaction is lost."""
+        try:
+            return await run_to_completion(step, abandon=self._transaction.abort)
+        except BaseException as error:
+            self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or error
+            raise
+
+    # Statements
+
+    def begin_statement(self, *, writes: bool, locks: bool) -> None:
+        """Before each method of a repository; see `reads` and `writes`. Nothing is under way if it raises."""
+        block = self._blocks.current()
+        if block.kind is BlockKind.READING and (writes or locks):
+            raise ReadOnly("Nothing can be written or locked inside reading()")
+        self._refuse_if_busy()
+        self._blocks.refuse_if_failed()
+        self._one_task.enter()
+        if writes:
+            block.wrote = True
+
+    def end_statement(self, error: BaseException | None) -> None:
+        """After it."""
+        if error is not None:
+            self._remember(error)
+        self._one_task.leave()
+
+    async def _between_blocks(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A savepoint or a snapshot, which fail as statements do."""
+        self._refuse_if_busy()
+        self._blocks.refuse_if_failed()
+        with self._one_task:
+            try:
+                await self._unbroken(step())
+            except BaseException as error:
+                self._remember(error)
+                raise
+
+    def _remember(self, error: BaseException) -> None:
+        """Promise 9: what a database would have failed for stays failed, whoever swallows the error."""
+        if isinstance(error, (NotFound, VersionMismatch, UnitOfWorkError)):
+            return  # an answer, not a failure
+        if isinstance(error, (Refused, InvalidValue)):
+            self._blocks.fail(error)
+        else:
+            self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or error
+
+    def _refuse_if_busy(self) -> None:
+        if self._one_task.occupant is not None:
+            raise self._blocks.concurrent_use("Another task is inside this unit of work")

@@ -1,0 +1,154 @@
+"""The blocks of one unit of work: how they stand in each other, who may use them, and what has failed in them."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import FrameType
+
+from ...domain.errors import ConcurrentUse, NotInTransaction, TransactionAborted
+from . import open_blocks
+
+
+class BlockKind(Enum):
+    WRITING = auto()
+    READING = auto()
+    SAVEPOINT = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """One `async with`. `failure` is kept by the outermost block and by savepoints alone: it is what a rollback to
+    there would heal."""
+
+    store: object
+    blocks: "Blocks"
+    kind: BlockKind
+    task: asyncio.Task[object] | None
+    is_open: bool = True
+    committed: bool = False
+    wrote: bool = False
+    pinned: bool = False
+    failure: BaseException | None = None
+    frame: FrameType | None = None  # in which its `async with` stands; of plain blocks alone, while they are open
+
+
+class Blocks:
+    """The outermost first. `rollback_only_cause` is what no savepoint heals: after it only rolling back everything is possible."""
+
+    def __init__(self, store: object) -> None:
+        self._store = store
+        self._stack: list[Block] = []
+        self._orphans: list[Block] = []  # ended together with a block around them, and not left yet
+        self.rollback_only_cause: BaseException | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._stack)
+
+    @property
+    def can_pin(self) -> bool:
+        """Whether all that is read from now on can come from one snapshot, and does not yet.
+
+        Not inside a block that writes, however deep: it would lose what it has written.
+        """
+        return self._stack[0].kind is BlockKind.READING and not any(block.pinned for block in self._stack)
+
+    def enter(self, kind: BlockKind, *, pinned: bool = False) -> Block:
+        block = Block(self._store, self, kind, asyncio.current_task(), pinned=pinned)
+        if not self._stack:
+            self.rollback_only_cause = None
+        self._stack.append(block)
+        open_blocks.enter(block)
+        return block
+
+    def leave(self, block: Block) -> None:
+        """End the block, and those inside it that another task has not left yet."""
+        if block.is_open:
+            position = self._stack.index(block)
+            for ended in self._stack[position:]:
+                ended.is_open = False
+            self._orphans += self._stack[position + 1 :]
+            del self._stack[position:]
+        elif block in self._orphans:
+            self._orphans.remove(block)
+        block.frame = None  # it refers to its variables, and these to us
+        open_blocks.leave(block)
+
+    def is_outermost(self, block: Block) -> bool:
+        return block is self._stack[0]
+
+    def is_innermost(self, block: Block) -> bool:
+        return block is self._stack[-1]
+
+    def around(self, block: Block) -> Block:
+        return self._stack[self._stack.index(block) - 1]
+
+    # Who may use them
+
+    def to_leave(self, frame: FrameType) -> Block:
+        """The plain block that is left in `frame`: the innermost that was entered there, which may have ended already.
+
+        An `AsyncExitStack` enters and leaves in frames of its own: then it is the innermost of the running task.
+        """
+        for block in reversed(self._orphans + self._stack):
+            if block.frame is frame:
+                return block
+        here = [block for block in open_blocks.here() if isinstance(block, Block) and block.blocks is self]
+        for block in (*here, *reversed(self._stack)):
+            if block.kind is BlockKind.WRITING:
+                return block
+        raise NotInTransaction("No block of this unit of work is open")
+
+    def current(self) -> Block:
+        """The innermost block, if the running task may use it. Raises `NotInTransaction` or `ConcurrentUse`."""
+        if not self._stack:
+            raise NotInTransaction("No block of this unit of work is open")
+        innermost = self._stack[-1]
+        if open_blocks.innermost() is not innermost:  # it is, nearly always
+            mine = self._here()
+            if mine is None or not mine.is_open:
+                self._take_over(innermost)
+            elif mine is not innermost:
+                raise self.concurrent_use("Another task is inside an inner block of this unit of work")
+        if innermost.committed:
+            raise NotInTransaction("This block has been committed: leave it first")
+        return innermost
+
+    def concurrent_use(self, message: str) -> ConcurrentUse:
+        """Two tasks were inside at the same time: whichever of them commits, it would commit the other's half."""
+        error = ConcurrentUse(message)
+        self.rollback_only_cause = self.rollback_only_cause or error
+        return error
+
+    def _here(self) -> Block | None:
+        """The block of this unit that the running task stands in, ended or not."""
+        for block in open_blocks.here():
+            if isinstance(block, Block) and block.blocks is self:
+                return block
+        return None
+
+    def _take_over(self, innermost: Block) -> None:
+        """Blocks that a task has opened and then ended (a fixture, a generator) belong to the next that uses them."""
+        task = asyncio.current_task()
+        if innermost.task is not None and innermost.task is not task and not innermost.task.done():
+            raise ConcurrentUse("This unit of work is in use by another task")
+        for block in self._stack:
+            block.task = task
+            open_blocks.enter(block)
+
+    # What has failed
+
+    def fail(self, error: BaseException) -> None:
+        """Remember what a rollback to the innermost savepoint heals."""
+        healed_by = self._healed_by()
+        healed_by.failure = healed_by.failure or error
+
+    def refuse_if_failed(self) -> None:
+        failure = self.rollback_only_cause or self._healed_by().failure
+        if failure is not None:
+            raise TransactionAborted("The transaction had failed and can only be rolled back") from failure
+
+    def _healed_by(self) -> Block:
+        for block in reversed(self._stack):
+            if block.kind is BlockKind.SAVEPOINT:
+                return block
+        return self._stack[0]

@@ -1,0 +1,93 @@
+"""Every error has one answer, whoever has raised it."""
+
+import logging
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from steward.entrypoints.http.middleware.catch_all import CatchAll
+
+
+class Wrong(Exception):
+    pass
+
+
+class VeryWrong(Wrong):
+    pass
+
+
+class NobodysConcern(Wrong):
+    pass
+
+
+async def wrong(request: Request, error: Exception) -> Response:
+    return Response(type(error).__name__.encode(), 409)
+
+
+async def very_wrong(request: Request, error: Exception) -> Response:
+    return Response(b"very", 422)
+
+
+async def raised_again(request: Request, error: Exception) -> Response:
+    raise error
+
+
+HANDLERS: Any = {Wrong: wrong, VeryWrong: very_wrong, NobodysConcern: raised_again}
+
+
+def raising(error: Exception, *, after: list[Message] | None = None) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in after or ():
+            await send(message)
+        raise error
+
+    return app
+
+
+async def ask(app: ASGIApp, sent: list[Any] | None = None) -> list[Any]:
+    """The status and the body of each answer that was begun; also added to `sent`."""
+    sent = [] if sent is None else sent
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message["status"] if message["type"] == "http.response.start" else message["body"])
+
+    scope = {"type": "http", "method": "GET", "path": "/x", "headers": [], "app": FastAPI(exception_handlers=HANDLERS)}
+    await CatchAll(app)(scope, receive, send)
+    return sent
+
+
+async def test_an_error_is_answered_as_the_nearest_of_its_classes_is() -> None:
+    assert await ask(raising(Wrong())) == [409, b"Wrong"]
+    assert await ask(raising(VeryWrong())) == [422, b"very"]
+    assert await ask(raising(type("Sort of", (VeryWrong,), {})())) == [422, b"very"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), NobodysConcern()])
+async def test_what_nobody_answers_is_a_bug(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    status, body = await ask(raising(error))
+    assert status == 500
+    assert b"internal_error" in body
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.ERROR, "GET /x failed")
+    assert record.exc_info is not None
+    assert record.exc_info[1] is error
+
+
+@pytest.mark.parametrize("error", [Wrong(), RuntimeError("a bug")])
+async def test_an_answer_that_has_begun_is_broken_off_and_not_followed_by_another(error: Exception) -> None:
+    begun: list[Message] = [{"type": "http.response.start", "status": 200, "headers": []}]
+    sent: list[Any] = []
+    with pytest.raises(type(error)):
+        await ask(raising(error, after=begun), sent)
+    assert sent == [200]
+
+
+async def test_who_has_left_is_not_answered(caplog: pytest.LogCaptureFixture) -> None:
+    assert await ask(raising(ClientDisconnect())) == []
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]

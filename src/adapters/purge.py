@@ -1,4 +1,4 @@
-"""What no longer counts is deleted by those who write next to it, a few at a time: no sweeper has to run."""
+"""What has expired is purged by those who write next to it, a few rows at a time: no job has to run for it."""
 
 from datetime import timedelta
 

@@ -65,15 +65,15 @@ class UserRepository(Protocol):
 
     async def is_empty(self) -> bool: ...
 
-    async def save(self, user: User, *, named: int | None = None) -> None:
+    async def save(self, user: User, *, expected_version: int | None = None) -> None:
         """Store a changed user if its version is still the stored one, and raise the version by one, here too.
 
-        If that version is gone: `VersionMismatch` when the caller had `named` a version, else `Conflict`.
+        If that version is gone: `VersionMismatch` if the caller gave the `expected_version`, else `Conflict`.
         Raises `UsernameTaken`, else `EmailTaken`.
         """
         ...
 
-    async def delete(self, user: User, *, named: int | None = None) -> None:
+    async def delete(self, user: User, *, expected_version: int | None = None) -> None:
         """Raises as `save` if the version is gone, and `UserOwnsItems`."""
         ...
 
@@ -130,15 +130,15 @@ class ItemRepository(Protocol):
         """
         ...
 
-    async def save(self, item: Item, *, named: int | None = None) -> None:
+    async def save(self, item: Item, *, expected_version: int | None = None) -> None:
         """Store a changed item if its version is still the stored one, and raise the version by one, here too.
 
-        If that version is gone: `VersionMismatch` when the caller had `named` a version, else `Conflict`.
+        If that version is gone: `VersionMismatch` if the caller gave the `expected_version`, else `Conflict`.
         Raises `UnknownRecipient` if the owner it was handed to is gone.
         """
         ...
 
-    async def delete(self, item: Item, *, named: int | None = None) -> None:
+    async def delete(self, item: Item, *, expected_version: int | None = None) -> None:
         """Raises as `save` if the version is gone."""
         ...
 

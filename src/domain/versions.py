@@ -38,7 +38,7 @@ def check_version(found: int, expected: Expected) -> None:
         raise VersionMismatch
 
 
-def named(expected: Expected) -> int | None:
+def exact_version(expected: Expected) -> int | None:
     """The one version that a change is made from or not at all.
 
     Of several, each is as good as the other: who loses a race reads again, and looks whether the next one is right.

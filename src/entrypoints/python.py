@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class Steward:
-    """What `steward.open` gives. Each function of `users`, `items` and `login_sessions` is a use case in a transaction of its
+    """What `steward.open` gives. Each function of `users`, `items` and `sessions` is a use case in a transaction of its
     own, run again on a conflict; inside an open block of this task it raises `AlreadyInTransaction`."""
 
     def __init__(self, container: Container) -> None:

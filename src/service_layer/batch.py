@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from itertools import groupby
 
 from ..domain.actors import Actor
+from ..domain.batch_operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from ..domain.errors import (
     Forbidden,
     InvalidValue,
@@ -16,7 +17,6 @@ from ..domain.errors import (
     VersionRequired,
 )
 from ..domain.items import ItemId, NewItem, Recipient, ToItem
-from ..domain.operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from ..domain.versions import Condition, Expected
 from .items import delete_item, new_item, transfer_item, update_item
 from .unit_of_work import UnitOfWork

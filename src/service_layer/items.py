@@ -16,7 +16,7 @@ from ..domain.errors import (
 from ..domain.items import Item, ItemId, NewItem, OwnedItem, Recipient, ToItem, Transfer, check_quantity
 from ..domain.partial import UNSET, Unset
 from ..domain.users import User, UserId
-from ..domain.versions import Expected, check_version, named
+from ..domain.versions import Expected, check_version, exact_version
 from .unit_of_work import UnitOfWork
 
 
@@ -98,7 +98,7 @@ async def update_item(
         item = await _get_own(uow, actor, item_id)
         check_version(item.version, version)
         if item.change(at=uow.now, name=name, description=description, quantity=quantity, attributes=attributes):
-            await uow.items.save(item, named=named(version))
+            await uow.items.save(item, expected_version=exact_version(version))
         await uow.commit()
     return item
 
@@ -111,7 +111,7 @@ async def delete_item(uow: UnitOfWork, actor: Actor, *, item_id: ItemId, version
         except ItemNotFound:
             return False
         check_version(item.version, version)
-        await uow.items.delete(item, named=named(version))
+        await uow.items.delete(item, expected_version=exact_version(version))
         await uow.commit()
     return True
 
@@ -152,10 +152,10 @@ async def _transfer_to_user(
         raise UnknownRecipient
     if quantity is None or quantity == item.quantity:
         item.hand_to(recipient.id, at=uow.now)
-        await uow.items.save(item, named=named(version))
+        await uow.items.save(item, expected_version=exact_version(version))
         return Transfer(item=None, received=item)
     item.take(quantity, at=uow.now)
-    await uow.items.save(item, named=named(version))
+    await uow.items.save(item, expected_version=exact_version(version))
     part = NewItem.split_from(item, owner_id=recipient.id, quantity=quantity)
     try:
         received = await uow.items.add(part, at=uow.now)
@@ -179,7 +179,7 @@ async def _transfer_into(
         target.put(moved, at=uow.now)
         # In id order, so that two transfers in opposite directions wait for each other instead of dead-locking.
         for changed in sorted((item, target), key=lambda each: each.id):
-            await uow.items.save(changed, named=named(version) if changed is item else None)
+            await uow.items.save(changed, expected_version=exact_version(version) if changed is item else None)
     return Transfer(item=item, received=target)
 
 

@@ -1,6 +1,7 @@
 """The unit of work: one object owns the connection and the transaction, and nobody else ever commits.
 
-What every form promises (`docs/unit-of-work.md` tells it at length; the contract suite in `steward.testing` proves it):
+What every backend promises (`docs/unit-of-work.md` tells it at length; the contract suite in `steward.testing` proves
+it):
 
  1. Rolled back unless committed. Leaving the block without `commit()`, or by any exception, cancellation included,
     leaves no trace. The exception arrives unchanged.

@@ -17,7 +17,7 @@ from ..domain.errors import (
 from ..domain.filters import ItemFilter
 from ..domain.partial import UNSET, Unset
 from ..domain.users import NewUser, PasswordHash, Role, User, UserId
-from ..domain.versions import Expected, check_version, named
+from ..domain.versions import Expected, check_version, exact_version
 from .unit_of_work import UnitOfWork
 
 
@@ -96,7 +96,7 @@ async def update_user(
         if user.change(at=uow.now, username=username, email=email, role=role, is_active=is_active):
             if was_active_admin and not user.is_active_admin:
                 await _require_another_admin(uow, user)
-            await uow.users.save(user, named=named(version))
+            await uow.users.save(user, expected_version=exact_version(version))
             if not user.is_active:
                 await uow.login_sessions.end_all_of(user.id)
         await uow.commit()
@@ -165,7 +165,7 @@ async def delete_user(
             await uow.items.hand_over_all_of(user_id, to=transfer_items_to, at=uow.now)
         elif await uow.items.page(ItemFilter(owner_id=user_id), limit=1):
             raise UserOwnsItems(user_id)
-        await uow.users.delete(user, named=named(version))
+        await uow.users.delete(user, expected_version=exact_version(version))
         await uow.commit()
     return True
 

@@ -102,7 +102,7 @@ class Machine(Backends):
         def change(driven: DrivenBackend) -> Awaitable[None]:
             user = driven.user(number)
             user.change(at=self.clock(), username=name)
-            return driven.uow.users.save(user, named=version)
+            return driven.uow.users.save(user, expected_version=version)
 
         self.all_do(change)
 
@@ -113,7 +113,7 @@ class Machine(Backends):
         def change(driven: DrivenBackend) -> Awaitable[None]:
             item = driven.item(number)
             changed = replace(item, quantity=quantity, owner_id=driven.user_id(owner), updated_at=self.clock())
-            return driven.uow.items.save(changed, named=version)
+            return driven.uow.items.save(changed, expected_version=version)
 
         self.all_do(change)
 
@@ -121,13 +121,13 @@ class Machine(Backends):
     @precondition(lambda self: self.driven_backends[0].users)
     @rule(number=NUMBERS, version=VERSIONS)
     def delete_user(self, number: int, version: int | None) -> None:
-        self.all_do(lambda driven: driven.uow.users.delete(driven.user(number), named=version))
+        self.all_do(lambda driven: driven.uow.users.delete(driven.user(number), expected_version=version))
 
     @inside
     @precondition(lambda self: self.driven_backends[0].items)
     @rule(number=NUMBERS, version=VERSIONS)
     def delete_item(self, number: int, version: int | None) -> None:
-        self.all_do(lambda driven: driven.uow.items.delete(driven.item(number), named=version))
+        self.all_do(lambda driven: driven.uow.items.delete(driven.item(number), expected_version=version))
 
     @inside
     @rule(giver=NUMBERS, taker=NUMBERS, hand_over=st.booleans())

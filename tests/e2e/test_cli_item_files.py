@@ -55,9 +55,9 @@ async def as_odd(url: str, name: str) -> list[dict[str, object]]:
 OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {"sqlite": ("ndjson", ()), "postgres": ("csv", ("--snapshot",))}
 
 
-async def test_what_is_exported_is_imported(server_form: str, server_url: str, tmp_path: Path) -> None:
+async def test_what_is_exported_is_imported(server_backend: str, server_url: str, tmp_path: Path) -> None:
     url = await filled(server_url)
-    suffix, options = OPTIONS[server_form]
+    suffix, options = OPTIONS[server_backend]
     file = tmp_path / f"items.{suffix}"
     done = steward("export", "--owner", "ada", *options, str(file), database_url=url)
     assert (done.returncode, done.stdout) == (0, "")

@@ -53,8 +53,8 @@ def items_in(file: Path, format: Format) -> Iterator[NewItem]:
 FORMATS = {"sqlite": Format.CSV, "postgres": Format.NDJSON}
 
 
-async def test_a_round_trip_gives_all_items_back_exactly(server_form: str, server_url: str, tmp_path: Path) -> None:
-    format = FORMATS[server_form]
+async def test_a_round_trip_gives_all_items_back_exactly(server_backend: str, server_url: str, tmp_path: Path) -> None:
+    format = FORMATS[server_backend]
     async with Database(server_url) as database:
         await given_user(database, username="ada")
         run(server_url, "seed", "--users", "0", "--items", str(ITEMS))

@@ -94,7 +94,7 @@ def no_rollback_on_cancel() -> None:
         assert isinstance(transaction, DatabaseTransaction)
         if isinstance(error, asyncio.CancelledError) and not block.committed:
             left.append((transaction._held, transaction._admission))
-            transaction._held = HeldConnection(transaction._database)
+            transaction._held = HeldConnection(transaction._engines.engine, transaction._engines.direct)
             transaction._admission = None
         await leave(self, block, error)
 

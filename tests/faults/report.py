@@ -1,7 +1,8 @@
 """What a check of the fault suite found, and how `make faults` says it.
 
-A check is a plain async function `check(backend, **amounts) -> Outcome`, with `backend` "sqlite" or "postgres": pytest calls
-it with small amounts and asserts that `violations` is empty, `python -m tests.faults` with those of the long form.
+A check is a plain async function `check(backend, **amounts) -> Outcome`, with `backend` "sqlite" or "postgres":
+pytest calls it with small amounts and asserts that `violations` is empty, `python -m tests.faults` with those of
+the long form.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

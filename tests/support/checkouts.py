@@ -1,4 +1,4 @@
-"""How many connections are taken from a database's pools, in the ordinary way or as they stand at hand."""
+"""How many connections are acquired from a database's pools, in the ordinary way or as they stand at hand."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,32 +12,32 @@ from steward.adapters.database.express.warm_pool import WarmPool
 @contextmanager
 def checkouts(*engines: AsyncEngine) -> Iterator[list[None]]:
     """One entry for each."""
-    taken: list[None] = []
+    acquired: list[None] = []
     with ExitStack() as stack:
         for engine in engines:
-            stack.enter_context(_counted(engine, taken))
-        yield taken
+            stack.enter_context(_counted(engine, acquired))
+        yield acquired
 
 
 @contextmanager
-def _counted(engine: AsyncEngine, taken: list[None]) -> Iterator[None]:
+def _counted(engine: AsyncEngine, acquired: list[None]) -> Iterator[None]:
     pool = engine.sync_engine.pool
     assert isinstance(pool, WarmPool)
-    take = pool.take
+    acquire = pool.acquire
 
     def took(*_: Any) -> None:
-        taken.append(None)
+        acquired.append(None)
 
-    def take_and_tell() -> PoolProxiedConnection | None:
-        pooled = take()
+    def acquire_and_tell() -> PoolProxiedConnection | None:
+        pooled = acquire()
         if pooled is not None:
             took()
         return pooled
 
     event.listen(pool, "checkout", took)
-    pool.take = take_and_tell  # type: ignore[method-assign]
+    pool.acquire = acquire_and_tell  # type: ignore[method-assign]
     try:
         yield
     finally:
         event.remove(pool, "checkout", took)
-        del pool.take
+        del pool.acquire

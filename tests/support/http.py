@@ -21,16 +21,8 @@ from steward.testing import given_session, given_user
 
 from .answer_rules import OUTSIDE_THE_DOCUMENT, check_caching, check_problem, check_security_headers, path_of
 from .openapi import Document
-from .steward_server import QUICK_HASHING, SECRET
+from .steward_server import PATIENT, QUICK_HASHING, SECRET
 
-# On a busy machine a hundred requests wait longer for their turn than the default allows, and a commit for another's.
-PATIENT = {
-    "pool_timeout": 60,
-    "busy_timeout": 60,
-    "statement_timeout": 60,
-    "request_timeout": 120,
-    "batch_timeout": 120,
-}
 PASSWORD = "swordfish 8"  # of every user whom `Api.user` makes
 _numbers = itertools.count(1)
 

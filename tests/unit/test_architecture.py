@@ -1,4 +1,4 @@
-"""What keeps the house in order: who may import whom, how repositories are marked, and how long a file may be."""
+"""What keeps the structure in order: who may import whom, how repositories are marked, and how long a file may be."""
 
 import ast
 import inspect
@@ -16,9 +16,10 @@ from steward.adapters.database.repositories.idempotency_keys import DatabaseIdem
 from steward.adapters.database.repositories.items import DatabaseItems
 from steward.adapters.database.repositories.login_sessions import DatabaseLoginSessions
 from steward.adapters.database.repositories.users import DatabaseUsers
+from steward.adapters.memory.attempts import MemoryAttempts
 from steward.adapters.memory.idempotency_keys import MemoryIdempotencyKeys
 from steward.adapters.memory.items import MemoryItems
-from steward.adapters.memory.login_sessions import MemoryAttempts, MemoryLoginSessions
+from steward.adapters.memory.login_sessions import MemoryLoginSessions
 from steward.adapters.memory.users import MemoryUsers
 from steward.adapters.unit_of_work.guards import locks, reads, writes
 from steward.domain.repositories import (
@@ -145,10 +146,15 @@ def test_imports_point_one_way(copy: Path) -> None:
         ("service_layer/items.py", "from fastapi import Depends", "The inner layers know no framework"),
         ("domain/users.py", "from ..service_layer import users", "Imports point one way"),
         ("adapters/memory/state.py", "import sqlalchemy", "The in-memory backend and the test kit need no database"),
-        ("adapters/database/repositories/users.py", "from ...config import Settings", "Settings are read by"),
+        ("adapters/database/repositories/users.py", "from ....config import Settings", "Settings are read by"),
         ("entrypoints/item_files/csv.py", "from ..http import answers", "Files of items know nothing of HTTP"),
         ("client/values.py", "from ..domain.partial import UNSET", "The client stands alone"),
         ("entrypoints/http/app.py", "from ...client import Client", "The server does without its client"),
+        (
+            "adapters/database/transaction.py",
+            "if __debug__:\n    from .database import Database",
+            "No package imports a neighbour in a circle",
+        ),
     ],
 )
 def test_an_import_that_points_the_wrong_way_is_caught(copy: Path, module: str, line: str, contract: str) -> None:

@@ -20,6 +20,7 @@ from .admission import Admission
 from .drivers import postgres, sqlite
 from .drivers.lost_connections import check_at_checkout, drop_if_lost
 from .drivers.sqlite_file import DatabaseFile
+from .express.direct_reads import DirectReads
 from .express.direct_statements import direct_statements, run_directly
 from .express.direct_transactions import Direct, PostgresTransactions, SqliteTransactions
 from .express.inline_reads import InlineReads
@@ -56,6 +57,7 @@ class Engines:
     """`direct` is for what goes straight to the driver, None where nothing does; `inline` reads small things of a
     SQLite file. `anchor` keeps a database in memory alive while its only pooled connection is replaced."""
 
+    dialect: str
     by_mode: dict[TransactionMode, AsyncEngine]
     admissions: dict[TransactionMode, Admission]
     pools: tuple[AsyncEngine, ...]
@@ -65,6 +67,28 @@ class Engines:
     probe: Probe | None = None
     file: DatabaseFile | None = None
     anchor: sqlite3.Connection | None = None
+    is_closed: bool = False
+
+    def engine(self, mode: TransactionMode) -> AsyncEngine:
+        """For a session or a unit of work."""
+        self._refuse_if_closed()
+        return self.by_mode[mode]
+
+    def admission(self, mode: TransactionMode) -> Admission:
+        """Whoever uses a pool has entered here before."""
+        self._refuse_if_closed()
+        return self.admissions[mode]
+
+    def direct_reads(self) -> DirectReads | None:
+        """For a unit of work; None where its statements all go through SQLAlchemy."""
+        direct = self.direct
+        engine = partial(self.engine, TransactionMode.READING)
+        return None if direct is None else DirectReads(engine, direct.statements, self.inline)
+
+    def _refuse_if_closed(self) -> None:
+        """A pool that was closed would connect again, and nobody would close that."""
+        if self.is_closed:
+            raise DatabaseUnavailable("The database has been closed")
 
     async def close(self) -> None:
         # A step that fails keeps none of the others from being done. The last one in is the first one out.
@@ -104,6 +128,7 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     check_at_checkout(asking.sync_engine, after=0, timeout=pool.connect)
     read_only = {"postgresql_readonly": True, **_READS_ONLY}
     return Engines(
+        url.get_backend_name(),
         {
             # Read committed is what PostgreSQL does unless it was told otherwise, and stricter breaks no promise.
             TransactionMode.WRITING: engine.execution_options(isolation_level="SERIALIZABLE")
@@ -148,6 +173,7 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         event.listen(engine.sync_engine, "checkout", lambda *_: file.refuse_if_moved())
     readers = _admission("readers", pool.size, pool)
     return Engines(
+        url.get_backend_name(),
         {
             # Begin as a writer at once: a transaction that reads first and writes later fails with SQLITE_BUSY
             # whenever another has written between, whatever the busy timeout says.
@@ -177,6 +203,7 @@ def _sqlite_memory(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     _begin_by_hand(engine.sync_engine)
     read_only, read_write = "PRAGMA query_only = ON", "PRAGMA query_only = OFF"
     return Engines(
+        url.get_backend_name(),
         {
             TransactionMode.WRITING: engine.execution_options(**{_BEGIN: (read_write, "BEGIN IMMEDIATE")}),
             TransactionMode.READING: engine.execution_options(**{_BEGIN: (read_only,)}, **_READS_ONLY),

@@ -264,12 +264,12 @@ async def _roll_back(session: OneTaskSession) -> None:
     await session.one_task.until_left()
     connection = session.sync_session.in_use
     if await _until_driver_is_left(session) and connection is not None and not connection.closed:
-        # The late_task may be about to send its next statement, and must not meet the connection's next user.
+        # The late task may be about to send its next statement, and must not meet the connection's next user.
         await greenlet_spawn(connection.invalidate)
     for _ in range(_LOOKS):
         try:
             await session.close()  # rolls back
-        except (ConcurrentUse, IllegalStateChangeError):  # one more came in by the back door
+        except (ConcurrentUse, IllegalStateChangeError):  # one more task came in, past the session's methods
             await asyncio.sleep(_LOOK_AGAIN)
         except Exception:  # the connection was lost, and with it the transaction
             break

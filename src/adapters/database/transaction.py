@@ -1,7 +1,7 @@
 """What a database does for one outermost block of a unit of work."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Executable, NestedTransaction
 from sqlalchemy.util import greenlet_spawn
@@ -9,12 +9,10 @@ from sqlalchemy.util import greenlet_spawn
 from ...domain.errors import OutcomeUnknown, StewardError
 from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
+from .engines import Engines
 from .error_translation import raise_translated, translating
 from .express.held_connection import HeldConnection
 from .seen_versions import Entity, SeenVersions
-
-if TYPE_CHECKING:
-    from .database import Database
 
 
 class DatabaseTransaction:
@@ -24,11 +22,11 @@ class DatabaseTransaction:
     flush, and what a session is beside that would cost a small transaction a quarter of its time (ADR 0026).
     """
 
-    def __init__(self, database: "Database") -> None:
-        self.dialect = database.dialect
-        self._database = database
-        self._held = HeldConnection(database)
-        self._direct = database.direct_reads()
+    def __init__(self, engines: Engines) -> None:
+        self.dialect = engines.dialect
+        self._engines = engines
+        self._held = HeldConnection(engines.engine, engines.direct)
+        self._direct = engines.direct_reads()
         self._admission: Admission | None = None  # that has let us in
         self._savepoints: list[NestedTransaction] = []
         self._mode = TransactionMode.READING
@@ -36,7 +34,7 @@ class DatabaseTransaction:
 
     async def begin(self, mode: TransactionMode) -> None:
         self._mode = mode
-        admission = self._database.admission(mode)
+        admission = self._engines.admission(mode)
         await admission.enter()
         self._admission = admission
         if mode is TransactionMode.WRITING:

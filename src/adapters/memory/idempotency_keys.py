@@ -1,20 +1,17 @@
 """Idempotency keys in memory. Units write one after the other, so no key is ever claimed by two."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ...domain.errors import TokenRevoked
 from ...domain.idempotency import KeyHash, Remembered, RequestKey
 from ..purge import PURGE_BATCH_SIZE
 from ..unit_of_work.guards import Guard, reads, writes
 from .state import State, StoredKey
-
-if TYPE_CHECKING:
-    from .unit_of_work import MemoryTransaction
+from .transaction import MemoryTransaction
 
 
 class MemoryIdempotencyKeys:
-    def __init__(self, unit: Guard, transaction: "MemoryTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: MemoryTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ...domain.errors import ItemNotFound, UnknownOwner, UnknownRecipient
 from ...domain.filters import EVERY_ITEM, ItemFilter
@@ -13,13 +12,11 @@ from ...domain.users import Owner, UserId
 from ..unit_of_work.guards import Guard, locks, reads, writes
 from .pages import items_that_meet, page_of
 from .state import State, check_item, check_made_from, copy_item
-
-if TYPE_CHECKING:
-    from .unit_of_work import MemoryTransaction
+from .transaction import MemoryTransaction
 
 
 class MemoryItems:
-    def __init__(self, unit: Guard, transaction: "MemoryTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: MemoryTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -84,10 +81,10 @@ class MemoryItems:
         await self._transaction.read()  # that is all: one unit writes at a time
 
     @writes
-    async def save(self, item: Item, *, named: int | None = None) -> None:
+    async def save(self, item: Item, *, expected_version: int | None = None) -> None:
         state = await self._transaction.write()
         stored = state.items.get(item.id)
-        check_made_from(item.version, None if stored is None else stored.version, named)
+        check_made_from(item.version, None if stored is None else stored.version, expected_version)
         check_item(item)
         if item.owner_id not in state.users:
             raise UnknownRecipient
@@ -95,10 +92,10 @@ class MemoryItems:
         item.version += 1
 
     @writes
-    async def delete(self, item: Item, *, named: int | None = None) -> None:
+    async def delete(self, item: Item, *, expected_version: int | None = None) -> None:
         state = await self._transaction.write()
         stored = state.items.get(item.id)
-        check_made_from(item.version, None if stored is None else stored.version, named)
+        check_made_from(item.version, None if stored is None else stored.version, expected_version)
         del state.items[item.id]
 
     @writes
@@ -120,7 +117,7 @@ class MemoryItems:
         return len(own)
 
     def _store_new(self, state: State, new: NewItem, at: datetime) -> Item:
-        item_id = self._transaction.database.next_item_id()
+        item_id = self._transaction.storage.next_item_id()
         item = Item(
             id=item_id,
             owner_id=new.owner_id,

@@ -1,11 +1,8 @@
-"""Sessions and counters of attempts in memory."""
+"""Login sessions and their tokens in memory."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from ...domain.attempts import Counter, CounterKey
 from ...domain.errors import Conflict, LoginSessionNotFound, UnknownOwner
 from ...domain.login_sessions import (
     Client,
@@ -20,20 +17,18 @@ from ...domain.users import UserId
 from ..purge import PURGE_BATCH_SIZE, TOKENS_KEPT
 from ..unit_of_work.guards import Guard, reads, writes
 from .state import State, StoredToken
-
-if TYPE_CHECKING:
-    from .unit_of_work import MemoryTransaction
+from .transaction import MemoryTransaction
 
 
 class MemoryLoginSessions:
-    def __init__(self, unit: Guard, transaction: "MemoryTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: MemoryTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
     @writes
     async def add(self, user_id: UserId, client: Client, tokens: TokenPair, *, at: datetime) -> LoginSession:
         state = await self._transaction.write()
-        session_id = self._transaction.database.next_login_session_id()
+        session_id = self._transaction.storage.next_login_session_id()
         if user_id not in state.users:
             raise UnknownOwner(user_id)
         session = LoginSession(
@@ -122,41 +117,6 @@ class MemoryLoginSessions:
         state.end_sessions({session.id for session in own[keep:]})
         expired = sorted((s for s in state.sessions.values() if s.expires_at <= at), key=lambda s: s.expires_at)
         state.end_sessions({session.id for session in expired[:PURGE_BATCH_SIZE]})
-
-
-class MemoryAttempts:
-    def __init__(self, unit: Guard, transaction: "MemoryTransaction") -> None:
-        self.unit = unit
-        self._transaction = transaction
-
-    @writes
-    async def count(self, windows: Mapping[CounterKey, datetime], *, at: datetime) -> list[Counter]:
-        if not windows:
-            return []
-        state = await self._transaction.write()
-        for key, resets_at in windows.items():
-            counter = state.counters.get(key)
-            if counter is None or counter.resets_at <= at:
-                counter = Counter(key, 0, resets_at)
-            state.put_counter(replace(counter, count=counter.count + 1))
-        counted = [state.counters[key] for key in windows]
-        run_out = sorted((c for c in state.counters.values() if c.resets_at <= at), key=lambda c: c.resets_at)
-        for counter in run_out[:PURGE_BATCH_SIZE]:
-            del state.counters[counter.key]
-        return counted
-
-    @writes
-    async def take_back(self, counted: Sequence[Counter]) -> None:
-        state = await self._transaction.write()
-        for made in counted:
-            counter = state.counters.get(made.key)
-            if counter is not None and counter.resets_at == made.resets_at and counter.count > 0:
-                state.counters[made.key] = replace(counter, count=counter.count - 1)
-
-    @reads
-    async def find(self, key: CounterKey, *, at: datetime) -> Counter | None:
-        counter = (await self._transaction.read()).counters.get(key)
-        return None if counter is None or counter.resets_at <= at else counter
 
 
 def _store(state: State, session_id: LoginSessionId, generation: int, tokens: TokenPair) -> None:

@@ -114,10 +114,10 @@ def check_item(item: Item) -> None:
     _check("quantity", "ck_items_quantity_range", 0 <= item.quantity <= MAX_QUANTITY)
 
 
-def check_made_from(made_from: int, stored: int | None, named: int | None) -> None:
-    """Raises `VersionMismatch` if the caller had `named` a version, else `Conflict`."""
+def check_made_from(made_from: int, stored: int | None, expected_version: int | None) -> None:
+    """Raises `VersionMismatch` if the caller gave the `expected_version`, else `Conflict`."""
     if stored != made_from:
-        raise Conflict if named is None else VersionMismatch
+        raise Conflict if expected_version is None else VersionMismatch
 
 
 def copy_user(user: User) -> User:

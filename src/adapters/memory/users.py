@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ...domain.errors import EmailTaken, UsernameTaken, UserNotFound, UserOwnsItems
 from ...domain.filters import EVERY_USER, UserFilter
@@ -12,13 +11,11 @@ from ...domain.users import NewUser, User, UserId, email_key, sought_email_key, 
 from ..unit_of_work.guards import Guard, locks, reads, writes
 from .pages import page_of, users_that_meet
 from .state import State, check_made_from, copy_user
-
-if TYPE_CHECKING:
-    from .unit_of_work import MemoryTransaction
+from .transaction import MemoryTransaction
 
 
 class MemoryUsers:
-    def __init__(self, unit: Guard, transaction: "MemoryTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: MemoryTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -85,19 +82,19 @@ class MemoryUsers:
         return not (await self._transaction.read()).users
 
     @writes
-    async def save(self, user: User, *, named: int | None = None) -> None:
+    async def save(self, user: User, *, expected_version: int | None = None) -> None:
         state = await self._transaction.write()
         stored = state.users.get(user.id)
         _check_names(state, user.username, user.email, but=user.id)
-        check_made_from(user.version, None if stored is None else stored.version, named)
+        check_made_from(user.version, None if stored is None else stored.version, expected_version)
         state.put_user(replace(user, version=user.version + 1))
         user.version += 1
 
     @writes
-    async def delete(self, user: User, *, named: int | None = None) -> None:
+    async def delete(self, user: User, *, expected_version: int | None = None) -> None:
         state = await self._transaction.write()
         stored = state.users.get(user.id)
-        check_made_from(user.version, None if stored is None else stored.version, named)
+        check_made_from(user.version, None if stored is None else stored.version, expected_version)
         if any(item.owner_id == user.id for item in state.items.values()):
             raise UserOwnsItems(user.id)
         state.end_sessions({session.id for session in state.sessions.values() if session.user_id == user.id})
@@ -105,7 +102,7 @@ class MemoryUsers:
         del state.users[user.id]
 
     def _store_new(self, state: State, new: NewUser, at: datetime) -> User:
-        user_id = self._transaction.database.next_user_id()
+        user_id = self._transaction.storage.next_user_id()
         _check_names(state, new.username, new.email)
         user = User(
             id=user_id,

@@ -1,4 +1,4 @@
-"""Alembic's entry: run by `steward.adapters.database.operations.schema`, and by the `alembic` command for a new revision.
+"""The entry of Alembic: `steward.adapters.database.operations.schema` runs it, and the command `alembic` does.
 
 That command finds the database in the environment variable STEWARD_DATABASE_URL.
 """

@@ -1,8 +1,8 @@
-"""The unit of work over any form of storage: how blocks nest, fail and end is written here once, for all forms.
+"""The unit of work over any backend: how blocks nest, fail and end is written here once, for all backends.
 
-A form of storage brings a `Transaction`, which knows how to begin, commit and roll back, and repositories whose
+A backend brings a `Transaction`, which knows how to begin, commit and roll back, and repositories whose
 methods are marked `@reads` or `@writes`. Everything that the port promises beyond that is kept by `BlockUnitOfWork`,
-and so the in-memory form behaves as the databases do.
+and so the in-memory backend behaves as the databases do.
 """
 
 import asyncio
@@ -27,11 +27,10 @@ from ...domain.errors import (
     VersionMismatch,
 )
 from ...service_layer import deadline
-from ..frozen_time import FrozenTime
+from ..clock import FrozenTime
 from . import open_blocks
-from .blocks import Block, BlockKind, Blocks
+from .blocks import Block, BlockKind, Blocks, InnerBlock
 from .completion import run_to_completion
-from .inner_block import InnerBlock
 from .one_task import OneTask
 from .transaction import Transaction, TransactionMode
 

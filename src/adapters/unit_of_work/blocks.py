@@ -1,9 +1,11 @@
 """The blocks of one unit of work: how they stand in each other, who may use them, and what has failed in them."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
-from types import FrameType
+from types import FrameType, TracebackType
+from typing import Protocol, TypeVar
 
 from ...domain.errors import ConcurrentUse, NotInTransaction, TransactionAborted
 from . import open_blocks
@@ -33,7 +35,10 @@ class Block:
 
 
 class Blocks:
-    """The outermost first. `rollback_only_cause` is what no savepoint heals: after it only rolling back everything is possible."""
+    """The outermost first.
+
+    `rollback_only_cause` is what no savepoint heals: after it the transaction can only be rolled back.
+    """
 
     def __init__(self, store: object) -> None:
         self._store = store
@@ -106,7 +111,7 @@ class Blocks:
         if open_blocks.innermost() is not innermost:  # it is, nearly always
             mine = self._here()
             if mine is None or not mine.is_open:
-                self._take_over(innermost)
+                self._move_to_running_task(innermost)
             elif mine is not innermost:
                 raise self.concurrent_use("Another task is inside an inner block of this unit of work")
         if innermost.committed:
@@ -126,7 +131,7 @@ class Blocks:
                 return block
         return None
 
-    def _take_over(self, innermost: Block) -> None:
+    def _move_to_running_task(self, innermost: Block) -> None:
         """Blocks that a task has opened and then ended (a fixture, a generator) belong to the next that uses them."""
         task = asyncio.current_task()
         if innermost.task is not None and innermost.task is not task and not innermost.task.done():
@@ -152,3 +157,35 @@ class Blocks:
             if block.kind is BlockKind.SAVEPOINT:
                 return block
         return self._stack[0]
+
+
+class _Unit(Protocol):
+    async def enter(self, kind: BlockKind, *, snapshot: bool = False) -> Block: ...
+
+    async def leave(self, block: Block, error: BaseException | None) -> None: ...
+
+
+Unit = TypeVar("Unit", bound=_Unit)
+
+
+class InnerBlock(AbstractAsyncContextManager[Unit]):
+    """What `reading` and `savepoint` give.
+
+    A generator would do, at twice the price, and every request has two of these.
+    """
+
+    def __init__(self, unit: Unit, kind: BlockKind, *, snapshot: bool = False) -> None:
+        self._unit = unit
+        self._kind = kind
+        self._snapshot = snapshot
+        self._block: Block | None = None
+
+    async def __aenter__(self) -> Unit:
+        self._block = await self._unit.enter(self._kind, snapshot=self._snapshot)
+        return self._unit
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._block is not None
+        await self._unit.leave(self._block, error)

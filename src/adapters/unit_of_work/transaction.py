@@ -1,4 +1,4 @@
-"""What a form of storage does for one outermost block of a unit of work."""
+"""What a backend does for one outermost block of a unit of work."""
 
 from enum import Enum, auto
 from typing import Protocol
@@ -13,7 +13,7 @@ class TransactionMode(Enum):
 
 
 class Transaction(Protocol):
-    """What a form of storage does for one outermost block. It is used by one task at a time."""
+    """What a backend does for one outermost block. It is used by one task at a time."""
 
     async def begin(self, mode: TransactionMode) -> None:
         """May raise `Conflict` (busy) or a `StorageError`; `end` is called all the same."""

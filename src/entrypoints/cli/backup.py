@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .progress import counting_bars
+from .progress import progress_bars
 
 if TYPE_CHECKING:
     from ...config import Settings
@@ -19,19 +19,19 @@ def backup(
 ) -> None:
     """Write all that the SQLite database holds to a file, while the server goes on. It gets its name when it is whole
     and checked."""
-    from ...adapters.database.operations.backup import back_up
+    from ...adapters.database.operations.backup_and_restore import back_up
     from ...config import load_settings
 
     settings = load_settings()
     database = _database_file(settings)
-    with counting_bars() as tell:
+    with progress_bars() as report:
         revision = back_up(
             database,
             file,
             overwrite=force,
             busy_timeout=settings.busy_timeout,
             timeout=settings.backup_timeout,
-            progress=lambda done, total: tell("pages", done, total),
+            progress=lambda done, total: report("pages", done, total),
         )
     typer.echo(f"{file} holds all of {database}, at revision {revision}")
     _tell_of_secret(settings, database)
@@ -42,20 +42,20 @@ def restore(
     force: Annotated[bool, typer.Option("--force", help="Also if the database has users, who are then lost.")] = False,
 ) -> None:
     """Put a backup in the place of the SQLite database, all or nothing. The server has to be stopped."""
-    from ...adapters.database.operations.backup import restore
+    from ...adapters.database.operations.backup_and_restore import restore
     from ...adapters.database.operations.schema import newest_revision
     from ...config import load_settings
 
     settings = load_settings()
     database = _database_file(settings)
-    with counting_bars() as tell:
+    with progress_bars() as report:
         revision = restore(
             file,
             database,
             overwrite=force,
             busy_timeout=settings.busy_timeout,
             timeout=settings.backup_timeout,
-            progress=lambda done, total: tell("pages", done, total),
+            progress=lambda done, total: report("pages", done, total),
         )
     typer.echo(f"{database} holds all of {file}, at revision {revision}")
     if revision != (newest := newest_revision()):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .progress import counting_bars
+from .progress import progress_bars
 
 if TYPE_CHECKING:
     from ...adapters.database.operations.copying import CopiedTable
@@ -49,9 +49,11 @@ async def _copied(file: Path, settings: "Settings", *, migrate: bool) -> "list[C
     from ...bootstrap import container_for
     from ...service_layer.deadline import within
 
-    with counting_bars() as tell:
+    with progress_bars() as report:
         async with container_for(settings).database() as target, within(settings.backup_timeout):
-            return await copy_database(file, target, migrate=migrate, busy_timeout=settings.busy_timeout, progress=tell)
+            return await copy_database(
+                file, target, migrate=migrate, busy_timeout=settings.busy_timeout, progress=report
+            )
 
 
 def _file_of(source: str, target: str) -> Path:

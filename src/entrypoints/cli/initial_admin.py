@@ -41,7 +41,7 @@ async def prepare(container: Container, *, migrate: bool) -> InitialAdmin | None
         await schema.upgrade(database)
     if database.dialect == "sqlite":
         await schema.require_writable(database)  # otherwise nobody could sign in
-    return await _first_admin(container)
+    return await _initial_admin(container)
 
 
 async def _require_durability(container: Container) -> None:
@@ -60,7 +60,7 @@ async def _require_durability(container: Container) -> None:
     )
 
 
-async def _first_admin(container: Container) -> InitialAdmin | None:
+async def _initial_admin(container: Container) -> InitialAdmin | None:
     settings: Settings = container.settings()
     actor, uow = Actor.system(), container.unit_of_work()
     if await has_users(uow, actor):

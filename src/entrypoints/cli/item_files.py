@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from .progress import counting_bars
+from .progress import progress_bars
 from .with_app import with_app
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def export(
         user = await steward.users.find(Actor.system(), name=owner)
         uow = steward.unit_of_work()
         written = 0
-        with _writing(file) as target, counting_bars() as tell:
+        with _writing(file) as target, progress_bars() as report:
             async with uow.reading(snapshot=True) if snapshot else nullcontext():
                 total = await exports.count_items(uow, Actor.system(), owner_id=user.id)
                 target.write(chosen.head)
@@ -59,7 +59,7 @@ def export(
                         for piece in chosen.write(chunk):
                             target.write(piece)
                         written += len(chunk)
-                        tell("items", written, max(total, written))
+                        report("items", written, max(total, written))
         return written
 
     with _files_may_fail():

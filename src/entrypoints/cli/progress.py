@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def counting_bars() -> Iterator[Callable[[str, int, int], None]]:
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each thing that is told of, from then on: its name, how much of it is done, and all of it."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -14,14 +14,14 @@ def counting_bars() -> Iterator[Callable[[str, int, int], None]]:
     bars = Progress(*columns, console=Console(stderr=True))
     tasks: dict[str, TaskID] = {}
 
-    def tell(what: str, done: int, total: int) -> None:
+    def report(what: str, done: int, total: int) -> None:
         bars.start()  # not before: a command that is refused shows none, and no empty line in their place
         if what not in tasks:
             tasks[what] = bars.add_task(what)
         bars.update(tasks[what], completed=done, total=total)
 
     try:
-        yield tell
+        yield report
     finally:
         if tasks:
             bars.stop()

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .passwords import PasswordOnStdin, ask_for_password
-from .progress import counting_bars
+from .progress import progress_bars
 
 
 def seed(
@@ -32,7 +32,7 @@ def seed(
     totals = {"users": users, "items": items}
 
     async def work() -> None:
-        with counting_bars() as tell:
+        with progress_bars() as report:
             async with container.database() as database:
                 await schema.require_newest(database)
                 await seeding.seed(
@@ -41,7 +41,7 @@ def seed(
                     **totals,
                     seed=seed,
                     password_hash=None if password is None else await container.hasher().hash(password),
-                    progress=lambda kind, count: tell(kind, count, totals[kind]),
+                    progress=lambda kind, count: report(kind, count, totals[kind]),
                 )
 
     try:

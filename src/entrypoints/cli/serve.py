@@ -59,9 +59,9 @@ def _serve_alone(settings: "Settings", listener: "socket.socket", *, migrate: bo
     async def run() -> int:
         # One container and one loop for all, so that a database in memory is still there when the server starts.
         async with container.database():
-            first_admin = await prepare(container, migrate=migrate)
+            initial_admin = await prepare(container, migrate=migrate)
             start_listening(settings, listener)
-            server = Server(config, on_started=lambda: _tell(settings, listener, first_admin))
+            server = Server(config, on_started=lambda: _tell(settings, listener, initial_admin))
             await server.serve([listener])
             return server.exit_code
 
@@ -85,9 +85,9 @@ def _serve_with_workers(settings: "Settings", listener: "socket.socket", *, migr
     # They make their own containers out of the environment; what was given to this command is not their concern.
     config = ServerConfig("steward.entrypoints.http.app:create_app", settings)
     secret_key(settings)  # before a worker starts: without one none of them could
-    first_admin = asyncio.run(_prepare_once(container_for(settings), migrate=migrate))
+    initial_admin = asyncio.run(_prepare_once(container_for(settings), migrate=migrate))
     start_listening(settings, listener)
-    supervisor = Supervisor(config, listener, on_started=lambda: _tell(settings, listener, first_admin))
+    supervisor = Supervisor(config, listener, on_started=lambda: _tell(settings, listener, initial_admin))
     supervisor.run()
     return supervisor.exit_code
 
@@ -103,7 +103,7 @@ async def _prepare_once(container: "Container", *, migrate: bool) -> "InitialAdm
             container.hasher().close()
 
 
-def _tell(settings: "Settings", listener: "socket.socket", first_admin: "InitialAdmin | None") -> None:
+def _tell(settings: "Settings", listener: "socket.socket", initial_admin: "InitialAdmin | None") -> None:
     """Printed, never logged: logs are kept, and read by many."""
     from importlib.metadata import version
 
@@ -112,9 +112,9 @@ def _tell(settings: "Settings", listener: "socket.socket", first_admin: "Initial
     typer.echo(f"Steward {version('steward')} is at {address}")
     typer.echo(f"Its documentation is at {address}/docs")
     typer.echo(f"Its database is {settings.shown_database_url}")
-    if first_admin is not None:
-        typer.echo(f"The database was empty: {first_admin.username!r} is its first admin", nl=False)
-        if first_admin.made_password is not None:
-            typer.echo(f", with the password {first_admin.made_password} (shown this once)", nl=False)
+    if initial_admin is not None:
+        typer.echo(f"The database was empty: {initial_admin.username!r} is its first admin", nl=False)
+        if initial_admin.made_password is not None:
+            typer.echo(f", with the password {initial_admin.made_password} (shown this once)", nl=False)
         typer.echo()
     typer.echo("Ctrl+C ends it.")

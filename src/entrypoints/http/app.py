@@ -23,7 +23,7 @@ from .middleware.observed import Observers, observed
 from .openapi.docs_page import install_docs_page
 from .openapi.document import openapi_of
 from .requests.spooling import Places
-from .routers import auth, batch, exports, imports, items, lists, operations, users
+from .routers import auth, batch, exports, imports, items, lists, monitoring, users
 from .routing.route_index import RouteIndex
 
 _DESCRIPTION = """A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
@@ -88,7 +88,7 @@ def create_app(container: Container | None = None) -> FastAPI:
     app.state.observers = observers
     _look_on(app, container)
     install_error_handlers(app)
-    for module in (auth, lists, users, batch, exports, imports, items, operations):
+    for module in (auth, lists, users, batch, exports, imports, items, monitoring):
         app.router.routes.extend(module.router.routes)
     install_docs_page(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]

@@ -5,9 +5,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from ...domain.batch_operations import CreateItem, DeleteItem, Operation, TransferItem, UpdateItem
 from ...domain.errors import InvalidValue, OperationFailed
 from ...domain.items import ItemId
-from ...domain.operations import CreateItem, DeleteItem, Operation, TransferItem, UpdateItem
 from ...domain.users import MAX_ID
 from ...service_layer.batch import MOST_OPERATIONS
 from .problems.problem_responses import MOST_FAULTS, Fault, HttpProblem, pointer

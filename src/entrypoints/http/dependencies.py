@@ -6,12 +6,18 @@ They are async, because FastAPI runs others in a thread.
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from ...bootstrap import Container
 from ...service_layer.accounts import Accounts
 from ...service_layer.limits import Limits
 from ...service_layer.unit_of_work import UnitOfWork
-from .container_of import container_of
+
+
+def container_of(request: HTTPConnection) -> Container:
+    # An attribute of the application: what stands in `app.state` is looked up by a function of Python's, every time.
+    container: Container = request.scope["app"].container
+    return container
 
 
 async def get_container(request: Request) -> Container:

@@ -21,6 +21,7 @@ from ...config import ConfigurationError, Settings
 from ..logs import logging_of
 from .client_timeouts import ClientTimeouts
 from .protocol import ProblemProtocol
+from .timed_protocol import TimedConfig
 
 log = logging.getLogger("steward.server")
 
@@ -60,7 +61,7 @@ def _cannot_listen(settings: Settings, error: OSError) -> ConfigurationError:
     return ConfigurationError([f"Cannot listen on {settings.host} port {settings.port}: {reason}"])
 
 
-class ServerConfig(uvicorn.Config):
+class ServerConfig(TimedConfig):
     """`app` is an application, or, for worker processes, the import path of what makes one."""
 
     def __init__(self, app: Any, settings: Settings) -> None:

@@ -6,15 +6,12 @@ import struct
 import sys
 from abc import abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING
 
+import uvicorn
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from .client_timeouts import Alarm
-
-if TYPE_CHECKING:
-    from .server import ServerConfig
+from .client_timeouts import Alarm, ClientTimeouts
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 
@@ -27,6 +24,12 @@ class RequestPart(Enum):
     BODY = "body"
 
 
+class TimedConfig(uvicorn.Config):
+    """What uvicorn's protocol is configured with, and how long it waits for a client."""
+
+    client_timeouts: ClientTimeouts
+
+
 class TimedProtocol(HttpToolsProtocol):
     """A client that sends nothing while it is its turn, or takes nothing of what it is sent, is hung up on.
 
@@ -34,7 +37,7 @@ class TimedProtocol(HttpToolsProtocol):
     answer to be taken, as long as the client likes. A body that somebody reads is timed by who reads it.
     """
 
-    config: "ServerConfig"
+    config: TimedConfig
     part = RequestPart.NONE
     answering: RequestResponseCycle | None = None  # the first of those that have been read
     _begun = 0  # messages

@@ -32,7 +32,7 @@ _SUBJECTS = (
     "isolation",
     "repositories",
     "pages",
-    "sessions",
+    "login_sessions",
     "rotation",
     "attempts",
     "idempotency",

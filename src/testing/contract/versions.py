@@ -19,13 +19,13 @@ from .setting import Setting
 from .steps import apart
 
 CHANGES: dict[str, Callable[[UnitOfWork, User, Item, int | None], Awaitable[None]]] = {
-    "users.save": lambda uow, user, item, named: uow.users.save(user, named=named),
-    "users.delete": lambda uow, user, item, named: uow.users.delete(user, named=named),
-    "items.save": lambda uow, user, item, named: uow.items.save(item, named=named),
-    "items.delete": lambda uow, user, item, named: uow.items.delete(item, named=named),
+    "users.save": lambda uow, user, item, expected_version: uow.users.save(user, expected_version=expected_version),
+    "users.delete": lambda uow, user, item, expected_version: uow.users.delete(user, expected_version=expected_version),
+    "items.save": lambda uow, user, item, expected_version: uow.items.save(item, expected_version=expected_version),
+    "items.delete": lambda uow, user, item, expected_version: uow.items.delete(item, expected_version=expected_version),
 }
 LATER = datetime(2040, 1, 1, tzinfo=UTC)
-NAMED: list[tuple[int | None, type[Exception]]] = [(None, Conflict), (1, VersionMismatch)]
+EXPECTED: list[tuple[int | None, type[Exception]]] = [(None, Conflict), (1, VersionMismatch)]
 
 
 class Versions(Setting):
@@ -45,10 +45,10 @@ class Versions(Setting):
             assert await uow.items.get(item.id) == item
 
     @pytest.mark.promise(8)
-    @pytest.mark.parametrize(("named", "error"), NAMED)
+    @pytest.mark.parametrize(("expected_version", "error"), EXPECTED)
     @pytest.mark.parametrize("call", CHANGES)
     async def test_a_change_made_from_a_version_that_is_gone_fails(
-        self, store: Store, call: str, named: int | None, error: type[Exception]
+        self, store: Store, call: str, expected_version: int | None, error: type[Exception]
     ) -> None:
         user, item = await given_user(store), await given_item(store)
         async with store.unit_of_work() as uow:
@@ -57,17 +57,17 @@ class Versions(Setting):
             await uow.commit()
         async with store.unit_of_work() as uow:
             with pytest.raises(error):
-                await CHANGES[call](uow, user, item, named)
+                await CHANGES[call](uow, user, item, expected_version)
         assert (user.version, item.version) == (1, 1)
         async with store.unit_of_work().reading() as uow:
             assert (await uow.users.get(user.id)).version == 2
             assert (await uow.items.get(item.id)).version == 2
 
     @pytest.mark.promise(8)
-    @pytest.mark.parametrize(("named", "error"), NAMED)
+    @pytest.mark.parametrize(("expected_version", "error"), EXPECTED)
     @pytest.mark.parametrize("call", CHANGES)
     async def test_a_change_of_what_is_gone_altogether_fails_alike(
-        self, store: Store, call: str, named: int | None, error: type[Exception]
+        self, store: Store, call: str, expected_version: int | None, error: type[Exception]
     ) -> None:
         user, item = await given_user(store), await given_item(store)
         async with store.unit_of_work() as uow:
@@ -76,7 +76,7 @@ class Versions(Setting):
             await uow.commit()
         async with store.unit_of_work() as uow:
             with pytest.raises(error):
-                await CHANGES[call](uow, user, item, named)
+                await CHANGES[call](uow, user, item, expected_version)
 
     @pytest.mark.promise(8)
     @pytest.mark.parametrize("call", CHANGES)
@@ -87,9 +87,9 @@ class Versions(Setting):
             await uow.commit()
 
     @pytest.mark.promise(8)
-    @pytest.mark.parametrize("named", [None, 1])
+    @pytest.mark.parametrize("expected_version", [None, 1])
     async def test_an_update_that_began_before_another_was_committed_is_not_lost(
-        self, store: Store, named: int | None
+        self, store: Store, expected_version: int | None
     ) -> None:
         item = await given_item(store, name="Box")
         async with store.unit_of_work().reading() as uow:
@@ -102,10 +102,10 @@ class Versions(Setting):
                 await uow.commit()
 
         await apart(save(store.unit_of_work()))
-        with pytest.raises(Conflict if named is None else VersionMismatch):
+        with pytest.raises(Conflict if expected_version is None else VersionMismatch):
             async with store.unit_of_work() as uow:
                 mine.change(at=uow.now, name="Mine")
-                await uow.items.save(mine, named=named)
+                await uow.items.save(mine, expected_version=expected_version)
         async with store.unit_of_work().reading() as uow:
             assert (await uow.items.get(item.id)).name == "Theirs"
 
@@ -171,7 +171,7 @@ class Versions(Setting):
         item = await given_item(store)
         async with store.unit_of_work() as uow:
             with pytest.raises(VersionMismatch):
-                await uow.items.save(replace(item, version=7), named=7)
+                await uow.items.save(replace(item, version=7), expected_version=7)
             await uow.items.save(item)
             await uow.commit()
         assert item.version == 2

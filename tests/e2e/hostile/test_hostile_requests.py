@@ -134,13 +134,13 @@ def says_where(response: httpx2.Response, where: str) -> bool:
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_whatever_is_sent_is_answered_as_documented_and_a_refusal_stores_nothing(
-    role: Role, server_form: str, server_url: str
+    role: Role, server_backend: str, server_url: str
 ) -> None:
     """In the long run every value is tried in every place, as an admin and as a member. In the short one the two
     databases share what is sent: what is malformed is refused before it comes to either."""
     sent: Counter[int] = Counter()
     sample = Sample(1 if ALL else 8)
-    first, step = (0, 1) if ALL else (["sqlite", "postgres"].index(server_form), 2)
+    first, step = (0, 1) if ALL else (["sqlite", "postgres"].index(server_backend), 2)
     async with scene_of(role, server_url) as scene:
         for operation in operations_of(scene.api.document).values():
             good = await scene.send(operation, operation.good(scene.known))

@@ -15,8 +15,8 @@ AMOUNT = [f"--max-examples={EXAMPLES or 4}", *([] if EXAMPLES else ["--generatio
 ROLES = {"sqlite": [Role.ADMIN], "postgres": [Role.MEMBER]}
 
 
-def test_generated_requests_are_answered_as_documented(server_form: str, server_url: str, tmp_path: Path) -> None:
-    for role in Role if EXAMPLES else ROLES[server_form]:
+def test_generated_requests_are_answered_as_documented(server_backend: str, server_url: str, tmp_path: Path) -> None:
+    for role in Role if EXAMPLES else ROLES[server_backend]:
         fuzzing = fuzz(server_url, role, tmp_path / "answers.json", *AMOUNT)
         print(f"{fuzzing.answers.total()} generated requests of a {role}:", dict(sorted(fuzzing.answers.items())))  # noqa: T201 - `make fuzz` shows it
         assert fuzzing.found_nothing, fuzzing.report

@@ -12,7 +12,7 @@ from steward.adapters.database.express import inline_reads
 from steward.adapters.database.operations import schema
 
 from tests.conftest import Postgres
-from tests.support.http import PATIENT, Api, hold_to_the_contract, serving
+from tests.support.http import Api, hold_to_the_contract, serving
 from tests.support.steward_server import StewardServer
 
 
@@ -61,7 +61,7 @@ async def edge() -> AsyncIterator[Api]:
 
 @pytest.fixture(scope="module")
 def sqlite_server(sqlite_of_module: str) -> Iterator[StewardServer]:
-    with StewardServer(sqlite_of_module, **PATIENT) as server:
+    with StewardServer(sqlite_of_module) as server:
         hold_to_the_contract(server.client)
         server.sign_in()
         yield server
@@ -69,7 +69,7 @@ def sqlite_server(sqlite_of_module: str) -> Iterator[StewardServer]:
 
 @pytest.fixture(scope="module")
 def postgres_server(postgres_of_module: str) -> Iterator[StewardServer]:
-    with StewardServer(postgres_of_module, **PATIENT) as server:
+    with StewardServer(postgres_of_module) as server:
         hold_to_the_contract(server.client)
         server.sign_in()
         yield server

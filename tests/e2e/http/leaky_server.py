@@ -9,17 +9,17 @@ from fastapi import Request
 from sqlalchemy import text
 from starlette.responses import Response
 from steward.entrypoints.cli.main import main
-from steward.entrypoints.http.routers import operations
+from steward.entrypoints.http.routers import monitoring
 
 log = logging.getLogger("somebody.else")
 
 
-@operations.router.get("/leak")
+@monitoring.router.get("/leak")
 async def leak(request: Request) -> Response:
     raise RuntimeError(f"cannot read {dict(request.headers)}")
 
 
-@operations.router.get("/refused-row")
+@monitoring.router.get("/refused-row")
 async def refused_row(request: Request) -> Response:
     database = request.app.state.container.database()
     async with database.session() as session:
@@ -27,7 +27,7 @@ async def refused_row(request: Request) -> Response:
     return Response()
 
 
-@operations.router.get("/noise")
+@monitoring.router.get("/noise")
 async def noise(request: Request) -> Response:
     warnings.warn("this is old", DeprecationWarning, stacklevel=1)
     log.warning("of a library: %s", request.headers.get("authorization"))

@@ -13,7 +13,7 @@ from steward.domain.actors import Actor
 from steward.domain.users import UserId
 from steward.service_layer import lists, users
 
-from tests.support.http import PATIENT, hold_to_the_contract, problem_of
+from tests.support.http import hold_to_the_contract, problem_of
 from tests.support.postgres import PostgresServer
 from tests.support.steward_server import StewardServer
 
@@ -66,7 +66,7 @@ async def test_a_commit_that_fails_is_no_201_and_stores_nothing(
 @pytest.mark.parametrize("round_", range(2))
 async def test_what_was_acknowledged_is_there_after_a_kill(server_url: str, round_: int) -> None:
     names = [f"box-{number}" for number in range(10)]
-    with StewardServer(server_url, **PATIENT) as server:
+    with StewardServer(server_url) as server:
         server.sign_in()
         connections = [await connect(server) for _ in names]
         for name, (_, writer) in zip(names, connections, strict=True):

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from tests.support.figures import Figures
-from tests.support.http import PASSWORD, PATIENT, problem_of, serving
+from tests.support.http import PASSWORD, problem_of, serving
 from tests.support.logged import access_line, records
 from tests.support.steward_server import StewardServer
 
@@ -19,7 +19,7 @@ from .raw_connections import all_of, connected, head_of, reset, up_to
 
 @pytest.fixture(scope="module")
 def logging_server(url_of_module: str) -> Iterator[StewardServer]:
-    with StewardServer(url_of_module, **PATIENT, access_log=True) as server:
+    with StewardServer(url_of_module, access_log=True) as server:
         server.sign_in()
         yield server
 
@@ -93,7 +93,7 @@ def in_progress(server: StewardServer) -> float:
 
 
 async def test_a_client_who_leaves_before_a_short_answer_is_seen_to_have_left(sqlite_url: str) -> None:
-    with StewardServer(sqlite_url, **PATIENT, access_log=True) as server:
+    with StewardServer(sqlite_url, access_log=True) as server:
         server.sign_in()
         with sqlite3.connect(sqlite_url.partition("///")[2], isolation_level=None) as other:
             other.execute("BEGIN IMMEDIATE")  # whoever writes waits

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.http.callers import answer_of, bearer
 from tests.e2e.http.matrix import PASSWORD
-from tests.support.http import PATIENT, hold_to_the_contract
+from tests.support.http import hold_to_the_contract
 from tests.support.steward_server import StewardServer
 
 _numbers = itertools.count(1)
@@ -36,7 +36,7 @@ class Somebody:
 @pytest.fixture(scope="module")
 def servers(url_of_module: str) -> Iterator[tuple[StewardServer, StewardServer]]:
     """Two processes on one database."""
-    with StewardServer(url_of_module, **PATIENT) as first, StewardServer(url_of_module, **PATIENT) as second:
+    with StewardServer(url_of_module) as first, StewardServer(url_of_module) as second:
         for server in (first, second):
             server.sign_in()
             hold_to_the_contract(server.client)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
 
-from tests.support.http import PATIENT, hold_to_the_contract
+from tests.support.http import hold_to_the_contract
 from tests.support.steward_server import StewardServer
 
 from .test_hammering import until_done
@@ -14,7 +14,7 @@ from .test_hammering import until_done
 def test_two_server_processes_run_batches_over_the_same_items(server: StewardServer, url_of_module: str) -> None:
     client = server.client
     boxes = [client.post("/items", json={"name": "Box", "quantity": 20}).json()["id"] for _ in range(6)]
-    with StewardServer(url_of_module, **PATIENT) as other:
+    with StewardServer(url_of_module) as other:
         hold_to_the_contract(other.client)
         other.sign_in()
 

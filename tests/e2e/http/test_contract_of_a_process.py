@@ -12,7 +12,7 @@ from sqlalchemy import Executable, text
 from steward.adapters.database.database import Database
 from steward.adapters.purge import PURGE_BATCH_SIZE
 
-from tests.support.http import PATIENT, faults_of, hold_to_the_contract, problem_of, serving
+from tests.support.http import faults_of, hold_to_the_contract, problem_of, serving
 from tests.support.postgres import execute
 from tests.support.steward_server import StewardServer
 
@@ -24,7 +24,7 @@ IMPORT, LARGEST_IMPORT = "/items/import", 64 * 1024
 def strict(url_of_module: str) -> Iterator[StewardServer]:
     """It wants versions named, and takes small files only."""
     settings = {"require_if_match": True, "max_import_size": LARGEST_IMPORT}
-    with StewardServer(url_of_module, **PATIENT, **settings) as server:
+    with StewardServer(url_of_module, **settings) as server:
         hold_to_the_contract(server.client)
         server.sign_in()
         yield server

@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import make_url
 from steward.service_layer.tokens import Tokens
 
-from tests.support.http import PASSWORD, PATIENT
-from tests.support.steward_server import StewardServer
+from tests.support.http import PASSWORD
+from tests.support.steward_server import PATIENT, StewardServer
 from tests.support.wire_counter import WireCounter, counting
 
 _WARMING = 3  # requests of each kind: asyncpg prepares, and looks up a type, in the first ones

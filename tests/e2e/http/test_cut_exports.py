@@ -16,7 +16,7 @@ from steward.domain.users import UserId
 from steward.service_layer.exports import CHUNK
 from steward.service_layer.imports import import_items
 
-from tests.support.http import PASSWORD, PATIENT
+from tests.support.http import PASSWORD
 from tests.support.postgres import execute
 from tests.support.steward_server import StewardServer
 
@@ -30,7 +30,7 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 @pytest.fixture(scope="module")
 def one_connection(url_of_module: str) -> Iterator[StewardServer]:
     """A server that notices when a connection is held: there is no other."""
-    with StewardServer(url_of_module, **PATIENT, pool_size=1) as server:
+    with StewardServer(url_of_module, pool_size=1) as server:
         server.sign_in()
         yield server
 

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import httpx2
 import pytest
 
-from tests.support.http import PATIENT
 from tests.support.steward_server import StewardServer
 
 Pair = tuple[StewardServer, StewardServer]
@@ -26,7 +25,7 @@ COME_BACK = ("overloaded", "database_unavailable", "deadline_exceeded", "idempot
 
 @pytest.fixture(scope="module")
 def two(url_of_module: str) -> Iterator[Pair]:
-    with StewardServer(url_of_module, **PATIENT) as one, StewardServer(url_of_module, **PATIENT) as other:
+    with StewardServer(url_of_module) as one, StewardServer(url_of_module) as other:
         one.sign_in()
         other.client.headers["Authorization"] = one.client.headers["Authorization"]
         yield one, other
@@ -252,13 +251,13 @@ def test_a_walk_shows_what_is_there_throughout_exactly_once(two: Pair, sort: str
 
 def test_after_a_kill_the_same_key_has_its_effect_once(url_of_module: str) -> None:
     draw = random.Random(7)
-    with StewardServer(url_of_module, **PATIENT) as steady:
+    with StewardServer(url_of_module) as steady:
         steady.sign_in()
         box, lid = new_item(steady, quantity=100), new_item(steady, quantity=0)
         path, body = f"/items/{box['id']}/transfer", {"to": {"item_id": lid["id"]}, "quantity": 1}
         for moved in range(1, 5):
             headers = {"Idempotency-Key": f"killed-{moved}", "Authorization": steady.client.headers["Authorization"]}
-            dying = StewardServer(url_of_module, **PATIENT).start()
+            dying = StewardServer(url_of_module).start()
             killing = threading.Timer(draw.uniform(0, 0.03), dying.process.kill)
             killing.start()
             first = None

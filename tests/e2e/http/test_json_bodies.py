@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.http import Api, faults_of, problem_of
@@ -215,7 +215,7 @@ members = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(body=st.dictionaries(members, any_json, max_size=6) | any_json, request_line=st.sampled_from(TAKE_A_BODY))
 async def test_no_json_whatsoever_is_an_internal_error(edge: Api, body: Any, request_line: tuple[str, str]) -> None:
     method, path = request_line
@@ -223,7 +223,7 @@ async def test_no_json_whatsoever_is_an_internal_error(edge: Api, body: Any, req
     assert answer.status_code in {200, 201, 400, 404, 409, 422}
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100)
 @given(body=st.binary(max_size=200), kind=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=60))
 async def test_no_bytes_whatsoever_are_an_internal_error(edge: Api, body: bytes, kind: str) -> None:
     for headers in (JSON, {"Content-Type": kind}, {"Content-Type": f"application/json;{kind}"}):

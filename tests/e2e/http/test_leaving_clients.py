@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.support.http import PATIENT
 from tests.support.steward_server import StewardServer
 
 from .raw_connections import SMALL, all_of, connected, head_of, reset, up_to
@@ -38,7 +37,7 @@ WAYS: dict[str, Callable[[socket.socket], None]] = {"FIN": _finishes, "RST": res
 @pytest.fixture(scope="module")
 def server(url_of_module: str) -> Iterator[StewardServer]:
     """One that notices when a connection to its database is held: it has one for each kind of use."""
-    with StewardServer(url_of_module, **PATIENT, pool_size=1, shutdown_timeout=60) as server:
+    with StewardServer(url_of_module, pool_size=1, shutdown_timeout=60) as server:
         server.sign_in()
         headers = {"Content-Type": "application/x-ndjson"}
         for _ in range(10):

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import pytest
 
-from tests.support.http import PATIENT, hold_to_the_contract
+from tests.support.http import hold_to_the_contract
 from tests.support.steward_server import StewardServer
 
 from .signing_in import bearer
@@ -16,7 +16,7 @@ Pair = tuple[StewardServer, StewardServer]
 
 @pytest.fixture(scope="module")
 def two(url_of_module: str) -> Iterator[Pair]:
-    with StewardServer(url_of_module, **PATIENT) as one, StewardServer(url_of_module, **PATIENT) as other:
+    with StewardServer(url_of_module) as one, StewardServer(url_of_module) as other:
         for server in (one, other):
             hold_to_the_contract(server.client)
             server.sign_in()

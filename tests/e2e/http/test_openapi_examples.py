@@ -45,14 +45,14 @@ async def test_every_parameter_has_an_example_that_its_schema_allows(edge: Api) 
     for _, _, operation in edge.document.operations():
         for parameter in operation["parameters"]:
             place = parameter if parameter.get("required") else parameter["schema"]
-            assert {"example", "examples"} & place.keys(), f"{parameter['name']}: see http/examples.py"
+            assert {"example", "examples"} & place.keys(), f"{parameter['name']}: see http/openapi/examples.py"
             assert edge.document.faults(example_of(parameter), parameter["schema"]) == []
 
 
 async def test_every_body_has_examples_that_its_schema_allows(edge: Api) -> None:
     for _, _, operation in edge.document.operations():
         for kind, media_type in operation.get("requestBody", {}).get("content", {}).items():
-            assert media_type.get("examples"), f"{operation['operationId']}: {kind}: see http/examples.py"
+            assert media_type.get("examples"), f"{operation['operationId']}: {kind}: see http/openapi/examples.py"
             for words, example in media_type["examples"].items():
                 assert edge.document.faults(example["value"], media_type["schema"]) == [], words
 
@@ -62,7 +62,7 @@ async def test_every_answer_has_an_example_that_its_schema_allows(edge: Api) -> 
         for response in operation["responses"].values():
             for kind, media_type in response.get("content", {}).items():
                 if kind != PROBLEM:
-                    assert "example" in media_type, f"{operation['operationId']}: {kind}: see http/examples.py"
+                    assert "example" in media_type, f"{operation['operationId']}: {kind}: see http/openapi/examples.py"
                     assert edge.document.faults(media_type["example"], media_type["schema"]) == []
 
 

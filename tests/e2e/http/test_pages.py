@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from steward.domain.items import NewItem
 from steward.domain.users import UserId
@@ -152,7 +152,7 @@ any_json = st.recursive(
 any_bytes = st.binary(max_size=80).map(lambda content: base64.urlsafe_b64encode(content).decode())
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80)
 @given(cursor=any_json.map(forged) | any_bytes | st.text(st.characters(codec="utf-8"), max_size=80))
 async def test_no_cursor_whatsoever_is_an_internal_error(edge: Api, cursor: str) -> None:
     for path in ("/items", "/users", "/users/1/items"):

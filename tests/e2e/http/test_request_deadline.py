@@ -9,7 +9,6 @@ import httpx2
 import pytest
 from sqlalchemy import make_url
 
-from tests.support.http import PATIENT
 from tests.support.steward_server import StewardServer
 
 
@@ -33,7 +32,7 @@ async def held_by_somebody_else(url: str, item_id: int) -> AsyncIterator[None]:
 @pytest.fixture(scope="module")
 def server(url_of_module: str) -> Iterator[StewardServer]:
     """Whose deadline comes before everybody else's."""
-    with StewardServer(url_of_module, **{**PATIENT, "request_timeout": 4, "batch_timeout": 4}) as server:
+    with StewardServer(url_of_module, request_timeout=4, batch_timeout=4) as server:
         server.sign_in()
         yield server
 

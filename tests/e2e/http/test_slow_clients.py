@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.support.http import PATIENT
 from tests.support.steward_server import StewardServer
 
 from .raw_connections import SMALL, all_of, connected, head_of, trickling, up_to, wait_until_cut_off
@@ -26,7 +25,7 @@ def server(sqlite_of_module: str) -> Iterator[StewardServer]:
         "import_body_timeout": 5,
         "send_timeout": 3,
     }
-    with StewardServer(sqlite_of_module, **PATIENT, pool_size=1, **timeouts) as server:
+    with StewardServer(sqlite_of_module, pool_size=1, **timeouts) as server:
         server.sign_in()
         yield server
 

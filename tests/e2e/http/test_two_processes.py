@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.support.http import PATIENT, hold_to_the_contract
-from tests.support.steward_server import ADMIN_PASSWORD, StewardServer
+from tests.support.http import hold_to_the_contract
+from tests.support.steward_server import ADMIN_PASSWORD, PATIENT, StewardServer
 
 from .signing_in import bearer
 

@@ -47,11 +47,11 @@ async def test_idle_connections_that_were_lost_are_replaced_before_they_are_used
     """T6.2"""
     async with Database(empty_postgres_url, pool=replace(PATIENT, size=3, ping=0)) as database:
         await create_tables(database)
-        for door in (database.session, database.reader):
+        for opener in (database.session, database.reader):
             await fill_the_pool(database, 3)
             await terminate_all_backends(empty_postgres_url)
             for _ in range(4):
-                async with door() as session:
+                async with opener() as session:
                     assert await session.scalar(text("SELECT 1")) == 1
         await assert_nothing_is_left(database)
 

@@ -45,9 +45,9 @@ async def through(proxy: Proxy, url: str, pool: PoolSettings = SHORT) -> AsyncIt
     async with Database(through_proxy, pool=pool) as database:
         yield database
         lose_no_more(proxy)
-        for door in (database.session, database.reader):
+        for opener in (database.session, database.reader):
             await asyncio.sleep(0.6)  # a silent server is asked again every half second
-            async with asyncio.timeout(LIMIT), door() as session:
+            async with asyncio.timeout(LIMIT), opener() as session:
                 assert await session.scalar(text("SELECT 1")) == 1
         await assert_nothing_is_left(database)
 
@@ -107,12 +107,12 @@ async def test_the_check_of_an_idle_connection_has_an_end(proxy: Proxy, empty_po
 
 
 @ways
-@pytest.mark.parametrize("door", ["session", "reader"])
-async def test_a_statement_has_an_end(proxy: Proxy, empty_postgres_url: str, how: str, door: str) -> None:
+@pytest.mark.parametrize("opener", ["session", "reader"])
+async def test_a_statement_has_an_end(proxy: Proxy, empty_postgres_url: str, how: str, opener: str) -> None:
     async with through(proxy, empty_postgres_url) as database:
         async with asyncio.timeout(LIMIT):
             with pytest.raises(TimeoutError):
-                async with getattr(database, door)() as session:
+                async with getattr(database, opener)() as session:
                     await session.execute(text("SELECT 1"))
                     lose(proxy, how)
                     await session.execute(text("SELECT 2"))

@@ -23,8 +23,8 @@ from ..repositories.test_row_locks import until_someone_waits
 SERIALIZABLE = replace(PATIENT, isolation="serializable")
 
 
-async def isolation_of(database: Database, door: str) -> str:
-    async with getattr(database, door)() as session:
+async def isolation_of(database: Database, opener: str) -> str:
+    async with getattr(database, opener)() as session:
         return str(await session.scalar(text("SHOW transaction_isolation")))
 
 

@@ -56,11 +56,13 @@ async def test_without_the_setting_it_is_refused_and_not_half_working(url: str) 
                 await uow.users.is_empty()
 
 
-@pytest.mark.parametrize("door", ["session", "reader"])
-async def test_every_transaction_has_the_settings_that_a_connection_cannot_bring(database: Database, door: str) -> None:
-    async with getattr(database, door)() as session:
+@pytest.mark.parametrize("opener", ["session", "reader"])
+async def test_every_transaction_has_the_settings_that_a_connection_cannot_bring(
+    database: Database, opener: str
+) -> None:
+    async with getattr(database, opener)() as session:
         assert {name: await session.scalar(text(f"SHOW {name}")) for name in SETTINGS} == SETTINGS
-        assert await session.scalar(text("SHOW transaction_read_only")) == {"session": "off", "reader": "on"}[door]
+        assert await session.scalar(text("SHOW transaction_read_only")) == {"session": "off", "reader": "on"}[opener]
 
 
 async def test_they_are_not_left_to_the_next_user_of_the_server_connection(database: Database, url: str) -> None:
@@ -76,11 +78,11 @@ async def test_a_reader_is_refused_by_the_database_when_it_writes(database: Data
     assert await texts(database) == set()
 
 
-@pytest.mark.parametrize("door", ["session", "reader"])
-async def test_a_statement_that_takes_too_long_is_ended_by_the_server(url: str, door: str) -> None:
+@pytest.mark.parametrize("opener", ["session", "reader"])
+async def test_a_statement_that_takes_too_long_is_ended_by_the_server(url: str, opener: str) -> None:
     async with Database(url, pool=replace(POOLED, statement=1.0)) as database:
         with pytest.raises(DBAPIError, match="statement timeout"):
-            async with getattr(database, door)() as session:
+            async with getattr(database, opener)() as session:
                 await session.execute(text("SELECT pg_sleep(600)"))
         await assert_nothing_is_left(database)
 

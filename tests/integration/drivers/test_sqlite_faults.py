@@ -223,7 +223,7 @@ async def test_a_file_that_goes_during_the_commit_makes_its_outcome_unknown(
         if statement == "COMMIT":
             file.rename(file.with_suffix(".away"))
 
-    async with open_database.engine(TransactionMode.WRITING).connect() as connection:
+    async with open_database.engines.engine(TransactionMode.WRITING).connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         driver._connection.set_trace_callback(move)
     with pytest.raises(OutcomeUnknown, match="moved, deleted or replaced"):

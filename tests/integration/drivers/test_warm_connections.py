@@ -39,7 +39,7 @@ async def single(server_url: str) -> AsyncIterator[Database]:
 
 
 def pool_of(database: Database) -> WarmPool:
-    pool = database.engine(TransactionMode.WRITING).pool
+    pool = database.engines.engine(TransactionMode.WRITING).pool
     assert isinstance(pool, WarmPool)
     return pool
 

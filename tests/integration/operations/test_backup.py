@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from steward.adapters.database.database import Database
-from steward.adapters.database.operations import backup, schema
+from steward.adapters.database.operations import backup_and_restore, schema
 from steward.domain.errors import DeadlineExceeded, SchemaOutOfDate, StorageError
 from steward.testing import given_item, given_user
 
@@ -39,12 +39,14 @@ def file(tmp_path: Path) -> Path:
 
 def back_up(database: Path, file: Path, *, overwrite: bool = False, timeout: float = 60.0, **given: Any) -> str:
     given.setdefault("progress", lambda done, total: None)
-    return backup.back_up(database, file, overwrite=overwrite, busy_timeout=0.1, timeout=timeout, **given)
+    return backup_and_restore.back_up(database, file, overwrite=overwrite, busy_timeout=0.1, timeout=timeout, **given)
 
 
 def restore(file: Path, database: Path, *, overwrite: bool = True, timeout: float = 60.0) -> str:
     nobody_looks = lambda done, total: None
-    return backup.restore(file, database, overwrite=overwrite, busy_timeout=0.1, timeout=timeout, progress=nobody_looks)
+    return backup_and_restore.restore(
+        file, database, overwrite=overwrite, busy_timeout=0.1, timeout=timeout, progress=nobody_looks
+    )
 
 
 def execute(path: Path, *statements: str) -> None:

@@ -53,14 +53,14 @@ def by_state(database: Database) -> Callable[..., Any]:
     return session
 
 
-DOORS = [by_attribute, by_adapter, by_container, by_state]
+OPENERS = [by_attribute, by_adapter, by_container, by_state]
 
 
-def application(database: Database, door: Callable[..., Any], *, scope: Any = "function") -> FastAPI:
+def application(database: Database, opener: Callable[..., Any], *, scope: Any = "function") -> FastAPI:
     app = FastAPI()
     app.state.container = Container(database=providers.Object(database))
     app.state.seen = []
-    Session = Annotated[AsyncSession, Depends(door, scope=scope)]  # noqa: N806
+    Session = Annotated[AsyncSession, Depends(opener, scope=scope)]  # noqa: N806
     Reader = Annotated[AsyncSession, Depends(database.reader, scope="function")]  # noqa: N806
 
     @app.exception_handler(IntegrityError)
@@ -107,8 +107,8 @@ def application(database: Database, door: Callable[..., Any], *, scope: Any = "f
     return app
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_the_commit_comes_before_the_answer(notes: Database, door: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("opener", OPENERS)
+async def test_the_commit_comes_before_the_answer(notes: Database, opener: Callable[..., Any]) -> None:
     """T1.3"""
     events = commits(notes)
 
@@ -116,7 +116,7 @@ async def test_the_commit_comes_before_the_answer(notes: Database, door: Callabl
         stored = await outside(texts(notes))
         events.append(f"{message} with {len(stored)} stored")
 
-    answer = await call(application(notes, door(notes)), "POST", "/notes/kept", watch=watch)
+    answer = await call(application(notes, opener(notes)), "POST", "/notes/kept", watch=watch)
 
     assert answer.status == 201
     assert events == ["commit", "http.response.start with 1 stored", "http.response.body with 1 stored"]
@@ -143,10 +143,10 @@ async def test_a_background_task_sees_the_row_and_no_connection_is_held(notes: D
     assert app.state.seen == [(0, True)]
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_an_error_in_the_handler_rolls_back(notes: Database, door: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("opener", OPENERS)
+async def test_an_error_in_the_handler_rolls_back(notes: Database, opener: Callable[..., Any]) -> None:
     """T1.5, T9.1: whatever becomes of the error afterwards."""
-    app = application(notes, door(notes))
+    app = application(notes, opener(notes))
 
     assert (await call(app, "POST", "/refused/lost")).status == 409
     with pytest.raises(ValueError, match="mine"):
@@ -158,10 +158,10 @@ async def test_an_error_in_the_handler_rolls_back(notes: Database, door: Callabl
     assert notes.checked_out() == 0
 
 
-@pytest.mark.parametrize("door", DOORS)
-async def test_a_commit_that_fails_is_answered_as_a_failure(notes: Database, door: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("opener", OPENERS)
+async def test_a_commit_that_fails_is_answered_as_a_failure(notes: Database, opener: Callable[..., Any]) -> None:
     """T1.1: the constraint is checked by COMMIT."""
-    assert (await call(application(notes, door(notes)), "POST", "/replies/1000000")).status == 409
+    assert (await call(application(notes, opener(notes)), "POST", "/replies/1000000")).status == 409
     assert await texts(notes) == set()
 
 

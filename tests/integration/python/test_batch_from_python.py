@@ -3,8 +3,8 @@
 import pytest
 import steward
 from steward import Actor
+from steward.domain.batch_operations import CreateItem, DeleteItem, TransferItem, UpdateItem
 from steward.domain.errors import InsufficientQuantity, OperationFailed
-from steward.domain.operations import CreateItem, DeleteItem, TransferItem, UpdateItem
 
 
 async def test_a_batch_is_bound_to_a_transaction_of_its_own(server_url: str) -> None:

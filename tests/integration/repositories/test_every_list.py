@@ -160,7 +160,7 @@ def in_order(rows: list[Any], sort: str) -> list[Any]:
     return rows
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @example(filters={"owner_id": OWNERS[1]}, sort="id", limit=3)
 @example(filters={"owner_id": OWNERS[1]}, sort="-id", limit=3)
 @example(filters={}, sort="-quantity,name", limit=3)
@@ -188,7 +188,7 @@ async def test_the_pages_of_items(filled: Store, filters: dict[str, Any], sort: 
     assert found == with_owner == expected
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(filters=USER_FILTERS, sort=sorts_by(list(USER_SORT_FIELDS)), limit=st.integers(1, 4))
 async def test_the_pages_of_users(filled: Store, filters: dict[str, Any], sort: str, limit: int) -> None:
     async with filled.unit_of_work().reading() as uow:

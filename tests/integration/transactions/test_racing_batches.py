@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 from steward.adapters.database.database import Database
 from steward.domain.actors import Actor
+from steward.domain.batch_operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from steward.domain.errors import Conflict, InsufficientQuantity, OperationFailed, StewardError, VersionMismatch
 from steward.domain.items import Item, ToItem
-from steward.domain.operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from steward.service_layer import items
 from steward.service_layer.batch import run_batch
 from steward.service_layer.retry import run

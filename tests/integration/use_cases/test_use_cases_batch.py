@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from steward.domain.actors import Actor
+from steward.domain.batch_operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from steward.domain.errors import (
     Forbidden,
     InsufficientQuantity,
@@ -21,7 +22,6 @@ from steward.domain.errors import (
     VersionRequired,
 )
 from steward.domain.items import MAX_QUANTITY, ItemId, ToItem
-from steward.domain.operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from steward.domain.users import Role, User, UserId
 from steward.service_layer import items
 from steward.service_layer.batch import run_batch

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from steward.adapters.memory.database import MemoryDatabase
-from steward.adapters.memory.unit_of_work import MemoryTransaction
+from steward.adapters.memory.transaction import MemoryTransaction
 from steward.domain.errors import OutcomeUnknown
 
 

@@ -134,7 +134,7 @@ def test_a_date_in_retry_after_is_passed_over() -> None:
 
 
 @given(st.lists(st.integers(1, 400)), st.sampled_from(["Box", "Zeilen\u2028Ende", "\x85"]))
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_lines_are_the_same_however_a_stream_is_cut(cuts: list[int], name: str) -> None:
     rows = [item_json(id=number, name=name) for number in range(1, 4)]
     stream = b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)

@@ -114,7 +114,7 @@ def test_tabs_and_line_breaks_pass_in_names_and_in_values() -> None:
 
 
 @drawn(OBJECTS)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_what_passes_is_a_copy_that_json_carries_to_the_last_digit_and_in_order(value: dict[str, Any]) -> None:
     checked = check_attributes(value)
     assert checked is not value
@@ -154,7 +154,7 @@ def test_a_patch_that_is_no_object_within_bounds_is_refused(patch: object) -> No
 
 
 @drawn(OBJECTS, OBJECTS)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_a_patch_changes_neither_its_target_nor_itself(target: dict[str, Any], patch: dict[str, Any]) -> None:
     before = as_json(target), as_json(patch)
     patch_attributes(target, patch)

@@ -76,21 +76,21 @@ def test_the_example_of_section_3() -> None:
 
 
 @given(VALUES)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_an_empty_patch_changes_no_object(target: Any) -> None:
     expected = target if isinstance(target, dict) else {}
     assert text(merge_patch(target, {})) == text(expected)
 
 
 @given(VALUES, VALUES)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_applying_a_patch_twice_is_applying_it_once(target: Any, patch: Any) -> None:
     once = merge_patch(target, patch)
     assert text(merge_patch(once, patch)) == text(once)
 
 
 @given(VALUES, OBJECTS)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_every_member_of_the_patch_is_in_the_result_or_gone(target: Any, patch: dict[str, Any]) -> None:
     merged = merge_patch(target, patch)
     for name, value in patch.items():
@@ -101,7 +101,7 @@ def test_every_member_of_the_patch_is_in_the_result_or_gone(target: Any, patch: 
 
 
 @given(OBJECTS, OBJECTS)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_members_that_the_patch_does_not_name_keep_value_and_place(
     target: dict[str, Any], patch: dict[str, Any]
 ) -> None:
@@ -113,13 +113,13 @@ def test_members_that_the_patch_does_not_name_keep_value_and_place(
 
 
 @given(OBJECTS)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_a_patch_on_nothing_is_the_patch_without_its_nulls(patch: dict[str, Any]) -> None:
     assert text(merge_patch({}, patch)) == text(without_nulls(patch))
 
 
 @given(VALUES, VALUES)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_neither_side_is_changed(target: Any, patch: Any) -> None:
     before = text(target), text(patch)
     merge_patch(target, patch)

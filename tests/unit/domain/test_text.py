@@ -67,7 +67,7 @@ def test_what_is_not_text_is_refused_and_not_converted(value: object) -> None:
 
 
 @given(ANY_TEXT, st.booleans())
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_what_passes_holds_no_controls_but_breaks_and_can_be_sent_as_utf_8(text: str, multiline: bool) -> None:
     breaks = "\t\n\r" if multiline else ""
     harmless = all(unicodedata.category(c) != "Cs" and (c in breaks or c not in CONTROLS) for c in text)
@@ -80,19 +80,19 @@ def test_what_passes_holds_no_controls_but_breaks_and_can_be_sent_as_utf_8(text:
 
 
 @given(TEXT)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)
 
 
 @given(TEXT)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_composed_and_decomposed_text_fold_alike(text: str) -> None:
     assert fold(unicodedata.normalize("NFD", text)) == fold(text) == fold(unicodedata.normalize("NFC", text))
 
 
 @given(TEXT)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_folding_ignores_case(text: str) -> None:
     assert fold(text.casefold()) == fold(text)
 

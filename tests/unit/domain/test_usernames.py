@@ -117,7 +117,7 @@ def test_different_letters_make_different_names(one: str, other: str) -> None:
 
 
 @given(LIKELY | ANYTHING)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_what_has_been_checked_once_passes_unchanged(username: str) -> None:
     try:
         checked = check_username(username)
@@ -129,13 +129,13 @@ def test_what_has_been_checked_once_passes_unchanged(username: str) -> None:
 
 
 @given(LIKELY | ANYTHING)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_the_key_of_a_key_is_itself(username: str) -> None:
     assert username_key(username_key(username)) == username_key(username)
 
 
 @given(LIKELY | ANYTHING, st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_every_normal_form_of_a_name_has_the_same_key(username: str, form: str) -> None:
     variant = unicodedata.normalize(form, username)  # type: ignore[arg-type]
     assert username_key(variant) == username_key(username)
@@ -143,7 +143,7 @@ def test_every_normal_form_of_a_name_has_the_same_key(username: str, form: str) 
 
 
 @given(st.text("abcdefghijklmnopqrstuvwxyzäöüéèñçø", min_size=3))
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_upper_and_lower_case_have_the_same_key(username: str) -> None:
     assert username_key(username.upper()) == username_key(username) == username_key(username.title())
 

@@ -134,7 +134,7 @@ def test_compatibility_characters_make_another_address() -> None:
 
 
 @given(st.emails())
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_a_checked_address_passes_again_and_keeps_its_key(email: str) -> None:
     checked = check_email(email)
     assert check_email(checked) == checked

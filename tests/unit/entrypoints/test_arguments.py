@@ -7,7 +7,8 @@ import pytest
 from fastapi import BackgroundTasks, Body, Cookie, Depends, Header, Query, Request, Response
 from fastapi.dependencies.utils import get_dependant
 from pydantic import BaseModel, Field
-from steward.entrypoints.http.routing.arguments import NO_BODY, Arguments
+from steward.entrypoints.http.requests.json_body import NO_BODY
+from steward.entrypoints.http.routing.arguments import Arguments
 from steward.entrypoints.http.routing.strict_route import StrictRoute
 
 

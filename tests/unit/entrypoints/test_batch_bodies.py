@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from steward.domain.batch_operations import CreateItem, DeleteItem, TransferItem, UpdateItem
 from steward.domain.errors import (
     Forbidden,
     InvalidValue,
@@ -13,7 +14,6 @@ from steward.domain.errors import (
     UnknownRecipient,
 )
 from steward.domain.items import ItemId, ToItem
-from steward.domain.operations import CreateItem, DeleteItem, TransferItem, UpdateItem
 from steward.domain.users import UserId
 from steward.entrypoints.http.batch_schemas import BatchRequest
 

@@ -35,7 +35,7 @@ def refused(cursor: str, made_for: dict[str, Any] | None = None, key: bytes = KE
 
 
 @given(position=positions)
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_the_position_comes_back(position: Position) -> None:
     cursor = encode_cursor(KEY, position, MADE_FOR)
     found = decode_cursor(KEY, cursor, MADE_FOR)
@@ -46,7 +46,7 @@ def test_the_position_comes_back(position: Position) -> None:
 
 
 @given(position=positions, bit=st.integers(0))
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_no_bit_of_a_cursor_can_be_changed(position: Position, bit: int) -> None:
     cursor = encode_cursor(KEY, position, MADE_FOR)
     signed = bytearray(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

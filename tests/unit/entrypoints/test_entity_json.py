@@ -18,7 +18,7 @@ TIMES = st.datetimes(timezones=st.just(UTC))
 
 
 @given(VALUES)
-@settings(deadline=None, database=None)
+@settings(database=None)
 @example({"a": [1.0, -0.0, 1e16, 5e-324, 2**53 - 1, 10**30]})
 @example('\x00\x1f\x7f\u2028"\\/\b\f\n\r\té😀')
 def test_a_value_is_read_as_it_was_written(value: object) -> None:
@@ -26,7 +26,7 @@ def test_a_value_is_read_as_it_was_written(value: object) -> None:
 
 
 @given(st.text() | st.lists(st.text() | st.integers() | st.booleans() | st.none()))
-@settings(deadline=None, database=None)
+@settings(database=None)
 def test_it_is_as_short_as_it_can_be(value: object) -> None:
     assert json_text(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
@@ -41,7 +41,7 @@ def test_an_unpaired_surrogate_is_refused() -> None:
 
 
 @given(TIMES)
-@settings(deadline=None, database=None)
+@settings(database=None)
 @example(datetime(1, 2, 3, tzinfo=UTC))
 @example(datetime(2026, 11, 22, 1, 18, 0, 100, tzinfo=UTC))
 def test_times_in_an_answer_always_have_microseconds(at: datetime) -> None:

@@ -76,7 +76,7 @@ def of(**fields: Any) -> NewItem:
 
 @BOTH
 @given(new=st.lists(ITEMS, max_size=4))
-@settings(deadline=None, database=None)
+@settings(database=None)
 @example(new=[of(name="=1+1", description="'=", attributes={"a": 1.10, "b": 1e300, "c": -0.0, "d": 5e-324})])
 @example(new=[of(name="'", description=""), of(name="''", description="'"), of(description=None)])
 @example(new=[of(description="\r"), of(description="a\rb\nc\r\nd\n"), of(description='"'), of(description='",\r\n"')])

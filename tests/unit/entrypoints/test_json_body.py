@@ -59,14 +59,14 @@ async def read(
 
 
 @given(VALUES, st.booleans())
-@settings(deadline=None, database=None)
+@settings(database=None)
 @example('\\"[[[', False)
 def test_every_json_value_within_the_limits_is_read_as_it_was_written(value: Any, ascii_alone: bool) -> None:
     assert repr(parse(json.dumps(value, ensure_ascii=ascii_alone).encode())) == repr(value)
 
 
 @given(st.binary() | PUNCTUATION)
-@settings(deadline=None, database=None, max_examples=500)
+@settings(database=None, max_examples=500)
 @example(b"[" * 100_000)
 @example(b"[" * 65 + b"]" * 100_000)
 @example(b'[\\"' + b"[" * 100_000)

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from steward.entrypoints.http.middleware.rate_limited_cache import RateLimitedCache
+from steward.entrypoints.http.middleware.metrics import RateLimitedCache
 
 
 async def test_all_who_ask_at_the_same_time_get_the_same() -> None:

@@ -86,7 +86,7 @@ async def outcome(app: Any, method: str, path: str, **members: Any) -> Any:
 
 
 @given(st.sampled_from(METHODS), st.lists(st.sampled_from(SEGMENTS), max_size=4))
-@settings(deadline=None, database=None, max_examples=500)
+@settings(database=None, max_examples=500)
 @example("GET", ["items", "batch"])
 @example("PUT", ["items", "7"])
 @example("PUT", ["users", "me"])

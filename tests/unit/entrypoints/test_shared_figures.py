@@ -6,7 +6,11 @@ import sys
 import time
 from pathlib import Path
 
-_OWNER = "from steward.entrypoints.http.middleware.shared_figures import make_directory; print(make_directory(), flush=True); input()"
+_OWNER = """
+from steward.entrypoints.http.middleware.shared_figures import make_directory
+print(make_directory(), flush=True)
+input()
+"""
 
 
 def _owner() -> tuple[subprocess.Popen[str], Path]:

@@ -70,7 +70,7 @@ def test_no_use_case_is_missing_from_the_table() -> None:
 def test_every_public_use_case_takes_an_actor() -> None:
     """But for those that find out who that is, and the one that calls the others."""
     without = {name for name, parameters in public_coroutines() if "uow" in parameters and "actor" not in parameters}
-    assert without == {"sessions.authenticate", "sessions.actor_behind"}
+    assert without == {"login_sessions.authenticate", "login_sessions.actor_behind"}
 
 
 def public_coroutines() -> Iterator[tuple[str, list[str]]]:

@@ -7,9 +7,9 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import event, given, settings
 from steward.domain.actors import Actor
+from steward.domain.batch_operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from steward.domain.errors import ItemNotFound, OperationFailed, StewardError
 from steward.domain.items import MAX_QUANTITY, Item, ItemId, ToItem
-from steward.domain.operations import CreateItem, DeleteItem, Operation, OperationResult, TransferItem, UpdateItem
 from steward.domain.partial import UNSET
 from steward.domain.users import Role, User, UserId
 from steward.service_layer import items
@@ -100,7 +100,7 @@ async def in_a_batch(actor_number: int, operations: list[Operation]) -> tuple[Ma
     return store.items, results
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(actor=st.sampled_from([0, 2]), operations=st.lists(OPERATIONS, min_size=1, max_size=8))
 def test_a_batch_is_its_operations_one_after_the_other_or_nothing(actor: int, operations: list[Operation]) -> None:
     alone = asyncio.run(one_after_the_other(actor, operations))

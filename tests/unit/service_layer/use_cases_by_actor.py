@@ -7,10 +7,10 @@ from typing import Any
 
 from steward.domain.actors import Actor
 from steward.domain.attempts import CounterKey, Limit
+from steward.domain.batch_operations import CreateItem, UpdateItem
 from steward.domain.idempotency import KeyHash, RequestKey
 from steward.domain.items import Item, NewItem
 from steward.domain.login_sessions import Client, Lifetimes, LoginSession
-from steward.domain.operations import CreateItem, UpdateItem
 from steward.domain.users import PasswordHash, Role, User
 from steward.service_layer import (
     batch,
@@ -206,7 +206,7 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
             lambda uow, actor, _: login_sessions.list_login_sessions(uow, actor),
         ),
     ],
-    "login_sessions.end_session": [
+    "login_sessions.end_login_session": [
         (
             OWN_AND_NOT_AN_ADMINS.format("LoginSessionNotFound"),
             lambda uow, actor, on: login_sessions.end_login_session(uow, actor, session_id=on.session.id),
@@ -268,8 +268,8 @@ USE_CASES: dict[str, list[tuple[str, Call]]] = {
     ],
     # A key that is remembered is its caller's own.
     "idempotency.find_answer": [(ALL, lambda uow, actor, _: idempotency.find_answer(uow, actor, key=KEY))],
-    "first_admin.has_users": [(ADMIN, lambda uow, actor, _: initial_admin.has_users(uow, actor))],
-    "first_admin.create_initial_admin": [
+    "initial_admin.has_users": [(ADMIN, lambda uow, actor, _: initial_admin.has_users(uow, actor))],
+    "initial_admin.create_initial_admin": [
         (ADMIN, lambda uow, actor, _: initial_admin.create_initial_admin(uow, actor, **NEW, password_hash=HASH))
     ],
     "seeding.seed": [

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL that are lost: they are found out before they are used, dropped with all others, or cut."""
 
+import time
 from typing import Any
 
 import asyncpg
@@ -9,7 +10,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_
 
-from ..express.warm_pool import idle_for, remember_idle
+IDLE_SINCE = "steward_idle_since"  # in the `info` of a connection that nobody uses: seconds of `time.monotonic`
 
 # The server ends: 57P01 to 57P03. The connection is broken: class 08. A standby, which was the primary: 25006.
 _LOST = ("57P0", "08", "25006")
@@ -41,18 +42,29 @@ def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:
     replaced before they are used.
     """
 
-    event.listen(engine, "checkin", remember_idle)
+    event.listen(engine, "checkin", _remember_idle)
     pool: Any = engine.pool
     pool.longest_idle, pool.is_closed = after, asyncpg.Connection.is_closed
 
     @event.listens_for(engine, "checkout")
     def check(connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
-        idle = idle_for(entry)
+        idle = _idle_for(entry)
         if idle is None:  # just connected
             return
         driver: asyncpg.Connection = connection.driver_connection
         if driver.is_closed() or (idle >= after and not _answers(driver, timeout)):
             raise InvalidatePoolError
+
+
+def _remember_idle(_: Any, entry: ConnectionPoolEntry) -> None:
+    """A listener to `checkin`. What was kept before has idled since then."""
+    entry.info.setdefault(IDLE_SINCE, time.monotonic())
+
+
+def _idle_for(entry: ConnectionPoolEntry) -> float | None:
+    """Seconds, at a checkout; None if it has just been connected."""
+    since = entry.info.pop(IDLE_SINCE, None)
+    return None if since is None else time.monotonic() - since
 
 
 def _answers(driver: asyncpg.Connection, timeout: float) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..drivers.lost_connections import cut, is_lost
 from .direct_statements import DirectStatements, Rows
 from .inline_reads import InlineReads
-from .warm_pool import connection_of, driver_of, keep
+from .warm_pool import connection_of, driver_of, release
 
 _ATTEMPTS = 10
 
@@ -57,7 +57,7 @@ class DirectReads:
     def end(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            keep(connection)
+            release(connection)
 
     def abort(self) -> None:
         if self._connection is not None:

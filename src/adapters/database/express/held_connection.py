@@ -1,10 +1,11 @@
 """The connection that a transaction holds."""
 
 import logging
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Executable, PoolProxiedConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
 from ...unit_of_work.transaction import TransactionMode
@@ -13,9 +14,6 @@ from ..failed_statements import refuse_after_failure
 from .direct_statements import Rows, report_error
 from .direct_transactions import Direct
 from .warm_pool import connection_of, pool_of
-
-if TYPE_CHECKING:
-    from ..database import Database
 
 log = logging.getLogger("steward.database")
 
@@ -31,8 +29,9 @@ class HeldConnection:
     Everything raises what the drivers raise, or SQLAlchemy.
     """
 
-    def __init__(self, database: "Database") -> None:
-        self._database = database
+    def __init__(self, engine: Callable[[TransactionMode], AsyncEngine], direct: Direct | None) -> None:
+        self._engine = engine
+        self._direct = direct
         self._pooled: PoolProxiedConnection | None = None
         self._connection: Connection | None = None
 
@@ -41,12 +40,12 @@ class HeldConnection:
         return self._pooled is not None or self._connection is not None
 
     async def begin(self, mode: TransactionMode) -> None:
-        engine = self._database.engine(mode)
+        engine = self._engine(mode)
         if mode is not TransactionMode.WRITING or not await self._begin_directly():
             await greenlet_spawn(self._connect_and_begin, engine.sync_engine)
 
     async def _begin_directly(self) -> bool:
-        direct = self._database.engines.direct
+        direct = self._direct
         if direct is None or direct.begun is None:
             return False
         pooled = await connection_of(direct.begun)
@@ -65,12 +64,12 @@ class HeldConnection:
     async def leave_lane(self) -> Connection:
         """By SQLAlchemy, which is told that the transaction has begun; the database is not."""
         if self._connection is None:
-            await greenlet_spawn(self._take_over)
+            await greenlet_spawn(self._leave_lane)
         assert self._connection is not None
         return self._connection
 
-    def _take_over(self) -> None:
-        pooled, begun = self._pooled, self._direct().begun
+    def _leave_lane(self) -> None:
+        pooled, begun = self._pooled, self._require_direct().begun
         assert pooled is not None, "the unit of work guards against this"
         assert begun is not None
         self._connection = Connection(begun.sync_engine, pooled)
@@ -79,7 +78,7 @@ class HeldConnection:
 
     async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
         """One that gives rows and is built once, of a database with `engines.direct`."""
-        direct = self._direct()
+        direct = self._require_direct()
         read = direct.statements(statement)
         pooled = self._pooled
         if pooled is None:
@@ -98,7 +97,7 @@ class HeldConnection:
             await greenlet_spawn((await self.leave_lane()).commit)
             return
         try:
-            await self._direct().transactions.commit(self._pooled)
+            await self._require_direct().transactions.commit(self._pooled)
         except BaseException as error:
             await greenlet_spawn(report_error, await self.leave_lane(), "COMMIT", error)
 
@@ -121,12 +120,12 @@ class HeldConnection:
         pooled = self._pooled
         if pooled is None:
             return self._connection is None
-        direct = self._direct()
+        direct = self._require_direct()
         pool = pool_of(pooled)
-        if pool.takes_back or direct.transactions.is_begun(pooled):
+        if pool.must_return or direct.transactions.is_begun(pooled):
             return False
         self._pooled = None
-        pool.keep(pooled)
+        pool.release(pooled)
         return True
 
     def abort(self) -> None:
@@ -135,7 +134,7 @@ class HeldConnection:
         if self._pooled is not None:
             cut(self._pooled.driver_connection)
 
-    def _direct(self) -> Direct:
-        direct = self._database.engines.direct
+    def _require_direct(self) -> Direct:
+        direct = self._direct
         assert direct is not None
         return direct

@@ -8,13 +8,13 @@ from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
-IDLE_SINCE = "steward_idle_since"  # in the `info` of a connection that nobody uses: seconds of `time.monotonic`
+from ..drivers.lost_connections import IDLE_SINCE
 
 
 class WarmPool(AsyncAdaptedQueuePool):
     """To hand a connection back to SQLAlchemy and out again takes a hundred calls and a change of greenlets: as much as
-    a small statement. A connection that is given to `keep` stays checked out, as `take` returned it, and the next who
-    asks `take` has it, the last one first.
+    a small statement. A connection that is given to `release` stays checked out, as `acquire` returned it, and the next
+    call of `acquire` has it, the last one first.
 
     Whoever comes the ordinary way finds those that are kept, too: they are handed back when there is no other. And
     nothing that the ordinary way looks at is passed by: one that has idled for `longest_idle` seconds, is closed, too
@@ -30,7 +30,7 @@ class WarmPool(AsyncAdaptedQueuePool):
         self._waiting = 0
         self.is_disposed = False
 
-    def take(self) -> PoolProxiedConnection | None:
+    def acquire(self) -> PoolProxiedConnection | None:
         """One that can be used at once, outside a transaction; None if there is none, or if the last one is no longer
         warm: who hands it back may have to wait, which the ordinary way can."""
         if not self._kept or not self._is_warm(self._kept[-1]):
@@ -39,18 +39,17 @@ class WarmPool(AsyncAdaptedQueuePool):
         del pooled.info[IDLE_SINCE]
         return pooled
 
-    def keep(self, pooled: PoolProxiedConnection) -> None:
+    def release(self, pooled: PoolProxiedConnection) -> None:
         """Instead of `close`, of one that is outside a transaction."""
-        if self.takes_back:
+        if self.must_return:
             pooled.close()
         else:
             pooled.info[IDLE_SINCE] = time.monotonic()
             self._kept.append(pooled)
 
     @property
-    def takes_back(self) -> bool:
-        """Whether nothing is kept now: somebody waits the ordinary way, whom only what is handed back wakes, or nobody
-        will come any more."""
+    def must_return(self) -> bool:
+        """True if connections must go back to the pool at once: a checkout is waiting, or the pool was disposed."""
         return self.is_disposed or self._waiting > 0
 
     def _is_warm(self, pooled: PoolProxiedConnection) -> bool:
@@ -102,13 +101,13 @@ WarmPool.__module__ = AsyncAdaptedQueuePool.__module__
 
 
 async def connection_of(engine: AsyncEngine) -> PoolProxiedConnection:
-    """For `keep`. Raises what SQLAlchemy raises when it connects."""
+    """For `release`. Raises what SQLAlchemy raises when it connects."""
     pool: Any = engine.sync_engine.pool
-    return pool.take() or await engine.raw_connection()
+    return pool.acquire() or await engine.raw_connection()
 
 
-def keep(pooled: PoolProxiedConnection) -> None:
-    pool_of(pooled).keep(pooled)
+def release(pooled: PoolProxiedConnection) -> None:
+    pool_of(pooled).release(pooled)
 
 
 def pool_of(pooled: PoolProxiedConnection) -> WarmPool:
@@ -122,14 +121,3 @@ def driver_of(pooled: PoolProxiedConnection) -> Any:
     """Its `driver_connection`, which is four functions."""
     adapter: Any = pooled.dbapi_connection
     return adapter._connection  # noqa: SLF001
-
-
-def remember_idle(_: Any, entry: ConnectionPoolEntry) -> None:
-    """A listener to `checkin`. What was kept before has idled since then."""
-    entry.info.setdefault(IDLE_SINCE, time.monotonic())
-
-
-def idle_for(entry: ConnectionPoolEntry) -> float | None:
-    """Seconds, at a checkout; None if it has just been connected."""
-    since = entry.info.pop(IDLE_SINCE, None)
-    return None if since is None else time.monotonic() - since

@@ -22,7 +22,7 @@ from ..drivers import postgres
 from ..drivers.sqlite import CancellationSafeConnection
 from ..error_translation import translating
 
-_MIGRATIONS = Path(__file__).parent.parent / "migrations"
+_MIGRATIONS = Path(__file__).parents[2] / "migrations"
 _locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 

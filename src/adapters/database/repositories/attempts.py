@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,9 +11,7 @@ from ....domain.attempts import Counter, CounterKey
 from ...purge import PURGE_BATCH_SIZE
 from ...unit_of_work.guards import Guard, reads, writes
 from ..tables import attempt_counters as counters
-
-if TYPE_CHECKING:
-    from ..transaction import DatabaseTransaction
+from ..transaction import DatabaseTransaction
 
 _columns = (counters.c.key, counters.c.count, counters.c.resets_at)
 _find = select(*_columns).where(counters.c.key == bindparam("counter"), counters.c.resets_at > bindparam("at"))
@@ -39,7 +37,7 @@ _delete_run_out = delete(counters).where(
 
 
 class DatabaseAttempts:
-    def __init__(self, unit: Guard, transaction: "DatabaseTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 

@@ -1,14 +1,12 @@
 """Many rows in one statement, whatever their number, with the ids that they got."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Table, column, func, insert, select, table
 
 from ....domain.errors import StewardError
-
-if TYPE_CHECKING:
-    from ..transaction import DatabaseTransaction
+from ..transaction import DatabaseTransaction
 
 _sqlite_sequence = table("sqlite_sequence", column("name"), column("seq"))
 
@@ -28,7 +26,7 @@ class BulkInsert:
 
     async def execute(
         self,
-        transaction: "DatabaseTransaction",
+        transaction: DatabaseTransaction,
         rows: Sequence[Mapping[str, Any]],
         *,
         foreign_key: StewardError | None = None,

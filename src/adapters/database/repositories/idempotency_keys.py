@@ -11,7 +11,7 @@ admins, dead-lock), and the expired keys of others.
 """
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, delete, exists, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -23,9 +23,7 @@ from ...purge import PURGE_BATCH_SIZE
 from ...unit_of_work.guards import Guard, reads, writes
 from ..tables import idempotency_keys as keys
 from ..tables import users
-
-if TYPE_CHECKING:
-    from ..transaction import DatabaseTransaction
+from ..transaction import DatabaseTransaction
 
 _COLUMNS = ("key", "fingerprint", "expires_at")
 
@@ -69,7 +67,7 @@ _delete_expired = delete(keys).where(
 
 
 class DatabaseIdempotencyKeys:
-    def __init__(self, unit: Guard, transaction: "DatabaseTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 

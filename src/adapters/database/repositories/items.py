@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, delete, insert, select, update
 
@@ -14,11 +14,9 @@ from ....domain.text import fold
 from ....domain.users import MAX_ID, Owner, UserId
 from ...unit_of_work.guards import Guard, locks, reads, writes
 from ..tables import items, users
+from ..transaction import DatabaseTransaction
 from .bulk_insert import BulkInsert
 from .pages import Pages, contains
-
-if TYPE_CHECKING:
-    from ..transaction import DatabaseTransaction
 
 _columns = (
     items.c.id,
@@ -77,7 +75,7 @@ _hand_over_all_of = (
 
 
 class DatabaseItems:
-    def __init__(self, unit: Guard, transaction: "DatabaseTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -147,7 +145,7 @@ class DatabaseItems:
             await self._transaction.execute(_lock_own, {"ids": ids, "owner_id": owner_id})
 
     @writes
-    async def save(self, item: Item, *, named: int | None = None) -> None:
+    async def save(self, item: Item, *, expected_version: int | None = None) -> None:
         row = {
             "key": item.id,
             "made_from": item.version,
@@ -162,15 +160,15 @@ class DatabaseItems:
         result = await self._transaction.fetch(_save, row, foreign_key=UnknownRecipient())
         version = result.scalar_one_or_none()
         if version is None:
-            raise Conflict if named is None else VersionMismatch
+            raise Conflict if expected_version is None else VersionMismatch
         item.version = version
         self._transaction.wrote(item)
 
     @writes
-    async def delete(self, item: Item, *, named: int | None = None) -> None:
+    async def delete(self, item: Item, *, expected_version: int | None = None) -> None:
         result = await self._transaction.fetch(_delete, {"key": item.id, "made_from": item.version})
         if result.scalar_one_or_none() is None:
-            raise Conflict if named is None else VersionMismatch
+            raise Conflict if expected_version is None else VersionMismatch
 
     @writes
     async def delete_all_of(self, owner_id: UserId) -> int:

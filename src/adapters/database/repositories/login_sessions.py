@@ -1,7 +1,7 @@
 """Sessions and their tokens in a database."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -19,9 +19,7 @@ from ....domain.users import MAX_ID, Role, UserId
 from ...purge import PURGE_BATCH_SIZE, TOKENS_KEPT
 from ...unit_of_work.guards import Guard, reads, writes
 from ..tables import sessions, tokens, users
-
-if TYPE_CHECKING:
-    from ..transaction import DatabaseTransaction
+from ..transaction import DatabaseTransaction
 
 _columns = (
     sessions.c.id,
@@ -90,7 +88,7 @@ _end_expired = delete(sessions).where(
 
 
 class DatabaseLoginSessions:
-    def __init__(self, unit: Guard, transaction: "DatabaseTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
@@ -23,12 +23,10 @@ from ....domain.users import (
 )
 from ...unit_of_work.guards import Guard, locks, reads, writes
 from ..tables import users
+from ..transaction import DatabaseTransaction
 from .bulk_insert import BulkInsert
 from .pages import Pages, contains
 from .taken_names import refuse_any_taken, refuse_taken
-
-if TYPE_CHECKING:
-    from ..transaction import DatabaseTransaction
 
 _columns = (
     users.c.id,
@@ -93,7 +91,7 @@ _delete = (
 
 
 class DatabaseUsers:
-    def __init__(self, unit: Guard, transaction: "DatabaseTransaction") -> None:
+    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -161,7 +159,7 @@ class DatabaseUsers:
         return (await self._transaction.fetch(_any, {})).one_or_none() is None
 
     @writes
-    async def save(self, user: User, *, named: int | None = None) -> None:
+    async def save(self, user: User, *, expected_version: int | None = None) -> None:
         row: dict[str, Any] = {
             "key": user.id,
             "made_from": user.version,
@@ -177,17 +175,17 @@ class DatabaseUsers:
         await refuse_taken(self._transaction, row, but=user.id)
         version = (await self._transaction.fetch(_save, row)).scalar_one_or_none()
         if version is None:
-            raise Conflict if named is None else VersionMismatch
+            raise Conflict if expected_version is None else VersionMismatch
         user.version = version
         self._transaction.wrote(user)
 
     @writes
-    async def delete(self, user: User, *, named: int | None = None) -> None:
+    async def delete(self, user: User, *, expected_version: int | None = None) -> None:
         result = await self._transaction.fetch(
             _delete, {"key": user.id, "made_from": user.version}, foreign_key=UserOwnsItems(user.id)
         )
         if result.scalar_one_or_none() is None:
-            raise Conflict if named is None else VersionMismatch
+            raise Conflict if expected_version is None else VersionMismatch
 
     async def _one(self, statement: Any, parameters: Mapping[str, Any]) -> User | None:
         row = (await self._transaction.fetch(statement, parameters)).one_or_none()

@@ -12,18 +12,21 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from .observed import Exchange
-from .rate_limited_cache import RateLimitedCache
 from .shared_figures import VARIABLE
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 SAMPLING_INTERVAL = 1.0  # seconds
+MAKING_SHARE = 0.1  # of the time, at most, is spent on making a text that anybody may ask for
+LONGEST_PAUSE = 1.0  # seconds: nobody waits longer because the machine was busy once
+
+Made = TypeVar("Made")
 
 _DIRECTORY = os.environ.get(VARIABLE)  # as the library has just read it
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -145,6 +148,33 @@ class Metrics:
 
     def _gauge(self, name: str, words: str) -> Gauge:
         return _gauge(self._registry, name, words)
+
+
+class RateLimitedCache(Generic[Made]):
+    """For what costs much to make, and may be asked for by anybody.
+
+    Made after it was asked for, for all who have asked by then; they wait where it has been made too often.
+    """
+
+    def __init__(self, make: Callable[[], Made]) -> None:
+        self._make = make
+        self._next: asyncio.Task[Made] | None = None
+        self._due = 0.0
+
+    async def get(self) -> Made:
+        if self._next is None:
+            self._next = asyncio.create_task(self._make_when_due())
+        return await asyncio.shield(self._next)
+
+    async def _make_when_due(self) -> Made:
+        now = asyncio.get_running_loop().time
+        await asyncio.sleep(max(0.0, self._due - now()))
+        self._next = None  # whoever asks from now on gets a later one
+        began = now()
+        try:
+            return self._make()
+        finally:
+            self._due = now() + min(LONGEST_PAUSE, (now() - began) * (1 / MAKING_SHARE - 1))
 
 
 class _QueueFigures:

@@ -1,6 +1,6 @@
 """What a route says of itself in the OpenAPI document, beyond what FastAPI reads off it.
 
-`openapi_document` makes the whole of it, and adds what is true of every operation.
+`document` makes the whole of it, and adds what is true of every operation.
 """
 
 from typing import Any

@@ -1,1 +1,4 @@
-"""TODO."""
+"""What is read from a request: who is asking, headers, conditions, idempotency keys, bodies, fields, pages.
+
+It imports `problems`, `answers` and the dependencies. The rest of `http` imports it, except `problems`.
+"""

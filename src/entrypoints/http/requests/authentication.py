@@ -17,7 +17,7 @@ from ....domain.actors import Actor
 from ....domain.errors import NotAuthenticated
 from ....domain.login_sessions import TokenHash
 from ....service_layer.login_sessions import actor_behind, check_access_token
-from ..container_of import container_of
+from ..dependencies import container_of
 from .headers import header_lines
 
 Result = TypeVar("Result")

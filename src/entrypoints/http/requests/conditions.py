@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from ....domain.errors import VersionMismatch
 from ....domain.versions import Condition, Expected
-from ..container_of import container_of
+from ..dependencies import container_of
 from ..problems.problem_responses import Fault, HttpProblem
 from .headers import header_lines
 

@@ -16,8 +16,7 @@ from ....domain.users import UserId
 from ....service_layer.idempotency import Keys, find_answer, run_once
 from ....service_layer.retry import run
 from ....service_layer.unit_of_work import UnitOfWork
-from ..container_of import container_of
-from ..dependencies import CurrentUnitOfWork
+from ..dependencies import CurrentUnitOfWork, container_of
 from ..problems.problem_responses import HttpProblem
 from .authentication import CurrentActor, CurrentActorOrAnonymous
 from .headers import header_lines

@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from ... import strict_json
 from ..problems.problem_responses import HttpProblem
-from ..routing.arguments import NO_BODY
 from .headers import header_lines
 
+NO_BODY = object()  # what stands for a body that is empty
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
 

@@ -3,14 +3,13 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from ....domain.batch_operations import OperationResult
 from ....domain.errors import OperationFailed
-from ....domain.operations import OperationResult
 from ....service_layer.batch import recipients_of, run_batch
 from ....service_layer.limited_recipients import limited_recipients
 from ..answers import JsonAnswer
 from ..batch_schemas import BatchOut, BatchRequest
-from ..container_of import container_of
-from ..dependencies import CurrentLimits, CurrentUnitOfWork
+from ..dependencies import CurrentLimits, CurrentUnitOfWork, container_of
 from ..openapi.documentation import answers, problems, takes
 from ..requests.authentication import CurrentActor
 from ..requests.idempotency import CurrentExecution

@@ -13,8 +13,7 @@ from ....service_layer.exports import export_items
 from ....service_layer.login_sessions import actor_behind
 from ....service_layer.unit_of_work import UnitOfWork
 from ...item_files.formats import Format
-from ..container_of import container_of
-from ..dependencies import CurrentUnitOfWork
+from ..dependencies import CurrentUnitOfWork, container_of
 from ..openapi.documentation import Responses, header_references, problems
 from ..requests.authentication import CurrentActor, SignIn, access_token_of
 from ..routing.exclusive_path import ExclusivePathRoute

@@ -12,7 +12,7 @@ from ....service_layer.imports import import_items
 from ...item_files.formats import BY_MEDIA_TYPE
 from ...item_files.reading import ItemFile
 from ..answers import JsonAnswer
-from ..container_of import container_of
+from ..dependencies import container_of
 from ..openapi.documentation import answers, problems, takes
 from ..requests.authentication import CurrentActor, SignIn, access_token_of, identified
 from ..requests.content_digest import digest_required

@@ -16,10 +16,11 @@ from fastapi.dependencies.utils import get_dependant
 from pydantic import BaseModel
 from starlette.requests import Request
 
+from ..requests.json_body import NO_BODY
+
 Errors = list[dict[str, Any]]  # as pydantic writes them
 Overrides = Mapping[Callable[..., Any], Callable[..., Any]]
 
-NO_BODY = object()
 _MISSING = object()  # the result of what could not be called, because of what is wrong with the request
 _NOT_TAKEN = (
     *("header_params", "cookie_params", "http_connection_param_name", "websocket_param_name", "response_param_name"),

@@ -15,12 +15,12 @@ from starlette.types import Receive, Scope, Send
 
 from ....config import Settings
 from ....service_layer.deadline import within
-from ..container_of import container_of
+from ..dependencies import container_of
 from ..middleware.answer_headers import OF_THE_ROUTE
 from ..openapi.documentation import problems
 from ..requests.authentication import SCHEME, SignIn, access_token_of, identified, sign_in_wanted
-from ..requests.json_body import JsonRequest
-from .arguments import NO_BODY, Arguments, Errors
+from ..requests.json_body import NO_BODY, JsonRequest
+from .arguments import Arguments, Errors
 from .deprecation import deprecation_of
 
 _MOST_PARAMETERS = 100  # far more than any operation knows; to take thousands apart would keep the server busy

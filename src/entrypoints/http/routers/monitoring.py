@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from ..answers import JsonAnswer
-from ..container_of import container_of
+from ..dependencies import container_of
 from ..middleware.metrics import CONTENT_TYPE, Metrics
 from ..openapi.documentation import answers, problems
 from ..problems.problem_responses import HttpProblem

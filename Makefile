@@ -13,7 +13,7 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test serializable scale fuzz faults bench bench-scale bench-login bench-pages check format openapi release-openapi lock clean
+.PHONY: help run test test-all test-rest serializable scale fuzz faults faults-short bench bench-scale bench-login bench-pages check format openapi release-openapi lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -22,11 +22,21 @@ help: ## List the targets
 run: $(VENV)/run.done ## Start the server on a SQLite file under var/
 	@exec $(BIN)/steward serve
 
-test: $(VENV)/dev.done ## Run all tests: in memory, on SQLite, and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n 2 --dist loadscope $(TESTS)
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadscope
+
+test: $(VENV)/dev.done ## Run the short suite: each promise in memory, on SQLite, and on a real PostgreSQL
+	@$(PYTEST) $(or $(TESTS),--suite=short)
+
+test-all: $(VENV)/dev.done ## Run every test but those of faults, fuzz and scale
+	@$(PYTEST) --suite=all
+	@$(MAKE) --no-print-directory serializable
+
+test-rest: $(VENV)/dev.done ## Run what test-all has beyond test
+	@$(PYTEST) --suite=rest
+	@$(MAKE) --no-print-directory serializable
 
 # Where a conflict could show. Not with plain sessions, which nobody runs again, nor what is about READ COMMITTED itself.
-SERIALIZABLE = tests/contract/test_contract.py tests/integration/use_cases $(wildcard tests/integration/test_racing_*.py) \
+SERIALIZABLE = tests/contract/test_contract.py tests/integration/use_cases $(wildcard tests/integration/transactions/test_racing_*.py) \
   $(patsubst %,tests/e2e/http/test_%.py,batch conditional_requests idempotency items sessions two_processes users)
 
 serializable: $(VENV)/dev.done ## Contract, use cases, races and requests again, with every transaction on PostgreSQL serializable
@@ -38,6 +48,9 @@ scale: $(VENV)/dev.done ## The tests at scale alone, with 100,000 items on SQLit
 
 fuzz: $(VENV)/dev.done ## Send tens of thousands of generated requests, on SQLite and on PostgreSQL
 	@STEWARD_TEST_EXAMPLES=$${STEWARD_TEST_EXAMPLES:-250} $(BIN)/python -m pytest -n 2 -rP tests/e2e/hostile
+
+faults-short: $(VENV)/dev.done ## The checks of faults in a few rounds, and the mutants that they have to catch
+	@$(PYTEST) tests/faults
 
 faults: $(VENV)/dev.done ## Kill, cut and crowd servers and databases, and compare what was acknowledged with what is there
 	@$(BIN)/python -m tests.faults $(CHECKS)

@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from steward.adapters.database.database import Database
@@ -22,10 +23,25 @@ DATABASE_BACKENDS = ("sqlite", "sqlite-memory", "postgres")
 BACKENDS = ("memory", *DATABASE_BACKENDS)
 # A busy machine is no reason to send a test away, nor to ask a connection whether it is still there.
 PATIENT = PoolSettings(wait=60, connect=60, statement=60, busy=60, ping=60)
+TESTS = Path(__file__).parent
+# What `make test` runs: each promise once on every backend, and each operation once through HTTP.
+SHORT = tuple(
+    TESTS / path for path in ("unit", "contract", "integration/use_cases", "e2e/http/test_every_operation.py")
+)
+FAULTS = TESTS / "faults"
+# How fast examples are drawn and run says something of the machine alone.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 ran: Counter[str] = Counter()
+skipped: Counter[str] = Counter()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--suite",
+        choices=("short", "rest", "all"),
+        help="short: what `make test` runs; all: what `make test-all` runs; rest: the difference",
+    )
     parser.addoption(
         "--without-postgres",
         action="store_true",
@@ -53,16 +69,41 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason="--without-postgres"))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    suite = config.getoption("--suite")
+    is_short = any(collection_path.is_relative_to(path) for path in SHORT)
+    leads_to_short = any(path.is_relative_to(collection_path) for path in SHORT)
+    if suite is None or (suite != "short" and leads_to_short and not is_short):
+        return None
+    left_out = {"short": not (is_short or leads_to_short), "rest": is_short, "all": False}[suite]
+    return True if left_out or collection_path.is_relative_to(FAULTS) else None
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed:
         ran[_backend_of(report.nodeid)] += 1
+    if report.skipped and isinstance(report.longrepr, tuple):
+        skipped[report.longrepr[2].removeprefix("Skipped: ")] += 1
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     counts = ", ".join(f"{ran[backend]} {backend}" for backend in (*BACKENDS, "no backend") if ran[backend])
     terminalreporter.write_line(f"passed on each backend: {counts}")
+    for reason, count in sorted(skipped.items()):
+        terminalreporter.write_line(f"skipped: {count} ({reason})", yellow=True)
     if config.getoption("--without-postgres"):
         terminalreporter.write_line("PostgreSQL was left out (--without-postgres): this is half a test", red=True)
+    if config.getoption("--suite") == "short":
+        terminalreporter.write_line(f"not run: {_not_short()}; `make test-all` runs them")
+    if config.getoption("--suite") == "all":
+        terminalreporter.write_line("not run: `make faults`, `make fuzz` and `make scale`, which take longer")
+
+
+def _not_short() -> str:
+    """What `make test` leaves out, by folder."""
+    modules = [path for path in TESTS.rglob("test_*.py") if not any(path.is_relative_to(short) for short in SHORT)]
+    folders = Counter(path.relative_to(TESTS).parts[0] for path in modules if not path.is_relative_to(FAULTS))
+    return ", ".join(f"{count} modules of tests/{folder}" for folder, count in sorted(folders.items()))
 
 
 def _backend_of(nodeid: str) -> str:

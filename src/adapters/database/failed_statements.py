@@ -15,7 +15,8 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 from sqlalchemy.util import await_
 
-from ...domain.errors import ConcurrentUse, TransactionAborted
+from ...domain.errors import ConcurrentUse, StewardError, TransactionAborted
+from .drivers.lost_connections import comes_from_server
 
 _FAILURE = "steward_failure"
 
@@ -31,6 +32,7 @@ def remember_failed_statements(engine: Engine) -> None:
     event.listen(engine, "reset", _end_transaction)
     event.listen(engine, "checkin", _drop_if_not_idle)
     if engine.dialect.name == "postgresql":
+        event.listen(engine, "handle_error", _synchronize)
         event.listen(engine, "after_cursor_execute", _lock_fetches)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "handle_error", _keep_connection)
@@ -68,6 +70,18 @@ def _refuse_commit(connection: Connection) -> None:
     failure = connection.info.get(_FAILURE)
     if failure is not None:
         raise TransactionAborted("A statement of this transaction had failed: nothing is committed") from failure
+
+
+def _synchronize(context: ExceptionContext) -> None:
+    """After an error that the driver has raised by itself, the connection may be in the middle of a message."""
+    connection, error = context.connection, context.original_exception
+    if context.is_disconnect or connection is None or not isinstance(error, Exception):
+        return  # it is dropped
+    if isinstance(error, StewardError):
+        return  # our own refusal: nothing was sent
+    if not comes_from_server(error.__cause__ or error) and not connection.invalidated:
+        driver: Any = connection.connection.driver_connection
+        context.is_disconnect = driver.is_closed() or not await_(driver.synchronize())
 
 
 def _end_transaction(connection: Any, _: ConnectionPoolEntry, state: PoolResetState) -> None:

@@ -34,6 +34,11 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, (OSError, asyncpg.InternalClientError)) or state.startswith(_LOST)
 
 
+def comes_from_server(error: BaseException) -> bool:
+    """asyncpg raises the classes of the server's errors for arguments that it cannot encode, too."""
+    return isinstance(error, asyncpg.PostgresError) and getattr(error, "severity", None) is not None
+
+
 def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:
     """Ask a connection that has idled for `after` seconds whether it is still there; `timeout` seconds are enough.
 

@@ -11,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from .connector import Connector
 
 _LAST_CLOSE = 2.0  # seconds, as SQLAlchemy allows
+_SYNCHRONIZE = 5.0  # seconds
 
 
 class BackgroundCloser(set[asyncio.Task[None]]):
@@ -62,7 +63,28 @@ def connection_class(
             except asyncpg.FeatureNotSupportedError as error:
                 # A standby refuses READ WRITE as a feature that it lacks. It is what else it calls 25006.
                 raise asyncpg.ReadOnlySQLTransactionError("This server is a standby: it cannot write") from error
+            except BaseException:
+                self._top_xact = None  # asyncpg sets it before it sends BEGIN, and would make a SAVEPOINT of the next
+                raise
             return status
+
+        async def synchronize(self) -> bool:
+            """After an error that asyncpg has raised by itself: end what it has begun to send.
+
+            It sends Parse before it encodes the arguments, and Sync with these. Between the two the server is inside
+            an implicit transaction, and refuses the next BEGIN ("transaction read-write mode must be set before any
+            query"). A simple query ends it.
+
+            Returns:
+                False if the connection has to be dropped.
+            """
+            try:
+                await super().execute("SELECT 1", timeout=_SYNCHRONIZE)
+            except asyncpg.InFailedSQLTransactionError:
+                return True  # the server has answered
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                return False
+            return True
 
         async def close(self, *, timeout: float | None = None) -> None:
             self._close_apart(timeout or _LAST_CLOSE)

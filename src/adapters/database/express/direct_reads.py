@@ -1,6 +1,5 @@
 """Reading blocks, which need no transaction: each of their statements goes straight to the driver."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ import asyncpg
 from sqlalchemy import Executable, PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ..drivers.lost_connections import cut, is_lost
+from ..drivers.lost_connections import comes_from_server, cut, is_lost
 from .direct_statements import DirectStatements, Rows
 from .inline_reads import InlineReads
 from .warm_pool import connection_of, driver_of, release
@@ -50,7 +49,7 @@ class DirectReads:
                 # those writers have ended.
                 if isinstance(error, asyncpg.SerializationError) and attempt < _ATTEMPTS - 1:
                     continue
-                self._drop_if_broken(driver, error)
+                await self._repair(driver, error)
                 raise
         return Rows(direct.rows(records))
 
@@ -63,15 +62,15 @@ class DirectReads:
         if self._connection is not None:
             cut(self._connection.driver_connection)
 
-    def _drop_if_broken(self, driver: Any, error: BaseException) -> None:
+    async def _repair(self, driver: Any, error: BaseException) -> None:
         """A connection to PostgreSQL that was cancelled is in the middle of a statement; with one that is lost all that
-        are as old are lost."""
+        are as old are lost; one whose arguments could not be sent has to be synchronized."""
         connection = self._connection
         if connection is None or not isinstance(driver, asyncpg.Connection):
             return  # SQLite's has run the statement to its end, or is closed
         if is_lost(error) or driver.is_closed():
             self._engine().pool._invalidate(connection, error)  # noqa: SLF001 - as SQLAlchemy does
-        elif isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception):
+        elif not isinstance(error, Exception) or (not comes_from_server(error) and not await driver.synchronize()):
             connection.invalidate(error)
         if not connection.is_valid:
             self._connection = None

@@ -28,7 +28,7 @@ def examples(guide: str) -> list[str]:
 
 
 @pytest.mark.parametrize("number", range(len(examples("unit-of-work.md"))))
-async def test_an_example_of_the_unit_of_work_is_true_on_every_form(
+async def test_an_example_of_the_unit_of_work_is_true_on_every_backend(
     store: MemoryDatabase | Database, number: int
 ) -> None:
     code = compile(

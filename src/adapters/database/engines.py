@@ -75,7 +75,7 @@ class Engines:
         return self.by_mode[mode]
 
     def admission(self, mode: TransactionMode) -> Admission:
-        """Whoever uses a pool has entered here before."""
+        """Return the queue to enter before a connection of its pool is used."""
         self._refuse_if_closed()
         return self.admissions[mode]
 
@@ -86,7 +86,7 @@ class Engines:
         return None if direct is None else DirectReads(engine, direct.statements, self.inline)
 
     def _refuse_if_closed(self) -> None:
-        """A pool that was closed would connect again, and nobody would close that."""
+        """Raise `DatabaseUnavailable`: a pool that was closed would connect again, and stay open."""
         if self.is_closed:
             raise DatabaseUnavailable("The database has been closed")
 

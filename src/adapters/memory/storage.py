@@ -26,7 +26,7 @@ class MemoryStorage:
         self._conflicts = 0
 
     def next_user_id(self) -> UserId:
-        """Never given twice, whatever becomes of the unit that asked."""
+        """Return an id that is never given again, also if the unit that asked is rolled back."""
         self._last_user_id += 1
         return UserId(self._last_user_id)
 

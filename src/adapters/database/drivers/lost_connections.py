@@ -10,7 +10,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.util import await_
 
-IDLE_SINCE = "steward_idle_since"  # in the `info` of a connection that nobody uses: seconds of `time.monotonic`
+IDLE_SINCE = "steward_idle_since"  # in the `info` of an idle connection: seconds of `time.monotonic`
 
 # The server ends: 57P01 to 57P03. The connection is broken: class 08. A standby, which was the primary: 25006.
 _LOST = ("57P0", "08", "25006")

@@ -90,6 +90,7 @@ class Container(containers.DeclarativeContainer):
             isolation=settings.provided.database_isolation,
         ),
         echo=settings.provided.database_echo,
+        express=providers.Callable(lambda express: express != "off", settings.provided.express),
         clock=clock,
     )
     unit_of_work = providers.Factory(lambda database: database.unit_of_work(), database)

@@ -14,9 +14,10 @@ from typing import Any
 from sqlalchemy import update
 from starlette.types import Receive, Scope, Send
 from steward.adapters.database import tables
+from steward.adapters.database.express.express_transaction import ExpressTransaction
 from steward.adapters.database.express.held_connection import HeldConnection
 from steward.adapters.database.repositories.items import DatabaseItems
-from steward.adapters.database.transaction import DatabaseTransaction
+from steward.adapters.database.session_transaction import SessionTransaction
 from steward.adapters.unit_of_work.block_unit_of_work import BlockUnitOfWork
 from steward.adapters.unit_of_work.blocks import Block
 from steward.domain.actors import Actor
@@ -87,15 +88,17 @@ def commit_after_the_response() -> None:
 def no_rollback_on_cancel() -> None:
     """A block that a cancellation ends leaves its connection as it is, and nobody comes back for it."""
     leave = BlockUnitOfWork.leave
-    left = []  # or the garbage collector would clean up
+    left: list[tuple[Any, Any]] = []  # or the garbage collector would clean up
 
     async def leave_as_it_is(self: BlockUnitOfWork, block: Block, error: BaseException | None) -> None:
         transaction = self._transaction
-        assert isinstance(transaction, DatabaseTransaction)
+        assert isinstance(transaction, SessionTransaction)
         if isinstance(error, asyncio.CancelledError) and not block.committed:
-            left.append((transaction._held, transaction._admission))
-            transaction._held = HeldConnection(transaction._engines.engine, transaction._engines.direct)
-            transaction._admission = None
+            left.append((transaction._session, transaction._admission))
+            transaction._session = transaction._admission = None
+            if isinstance(transaction, ExpressTransaction):
+                left.append((transaction._held, None))
+                transaction._held, transaction._is_on_lane = HeldConnection(transaction._direct), False
         await leave(self, block, error)
 
     _patch(BlockUnitOfWork, "leave", leave_as_it_is)
@@ -136,15 +139,15 @@ def read_modify_write_transfer() -> None:
 
 def retry_of_an_ambiguous_commit() -> None:
     """A connection that is lost during COMMIT is taken for a conflict, of which nothing is stored."""
-    commit = DatabaseTransaction.commit
+    commit = SessionTransaction.commit
 
-    async def commit_or_conflict(self: DatabaseTransaction) -> None:
+    async def commit_or_conflict(self: SessionTransaction) -> None:
         try:
             await commit(self)
         except OutcomeUnknown as error:
             raise Conflict from error
 
-    _patch(DatabaseTransaction, "commit", commit_or_conflict)
+    _patch(SessionTransaction, "commit", commit_or_conflict)
 
 
 def check_then_insert_idempotency() -> None:

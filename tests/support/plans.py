@@ -42,11 +42,11 @@ def _sent(database: Database) -> Iterator[list[tuple[str, Any]]]:
     engines = [engine.sync_engine for engine in database.engines.pools]
     for engine in engines:
         event.listen(engine, "before_cursor_execute", executed)
-    direct, database.engines.direct = database.engines.direct, None  # the same SQL by another way
+    lane, database.lane = database.lane, None  # the same SQL by another way
     try:
         yield statements
     finally:
-        database.engines.direct = direct
+        database.lane = lane
         for engine in engines:
             event.remove(engine, "before_cursor_execute", executed)
 

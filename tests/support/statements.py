@@ -1,6 +1,6 @@
 """What a piece of work costs a database: the statements that it sends, and the round trips that they take."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -75,17 +75,19 @@ def counted(database: Database) -> Iterator[Cost]:
     for engine in engines:
         for name, listener in listeners.items():
             event.listen(engine, name, listener)
-    direct = database.engines.direct
-    if direct is not None:
-        database.engines.direct = replace(
-            direct,
-            statements=_recorded(direct.statements, cost),
-            transactions=_RecordedTransactions(direct.transactions, cost, database.dialect),
+    lane = database.lane
+    direct = None if lane is None else lane.direct
+    if lane is not None:
+        lane.direct = replace(
+            lane.direct,
+            statements=_recorded(lane.direct.statements, cost),
+            transactions=_RecordedTransactions(lane.direct.transactions, cost, database.dialect),
         )
     try:
         yield cost
     finally:
-        database.engines.direct = direct
+        if lane is not None and direct is not None:
+            lane.direct = direct
         for engine in engines:
             for name, listener in listeners.items():
                 event.remove(engine, name, listener)
@@ -95,11 +97,26 @@ def _recorded(direct_statements: DirectStatements, cost: Cost) -> DirectStatemen
     """What units of work that are made from now on send past SQLAlchemy."""
 
     def look_up(statement: Executable) -> DirectStatement:
-        read = direct_statements(statement)
-        cost.sent.append(read.sql)
-        return read
+        return _RecordedStatement(direct_statements(statement), cost)  # type: ignore[return-value]
 
     return look_up
+
+
+class _RecordedStatement:
+    """One that goes past SQLAlchemy only if it takes the parameters."""
+
+    def __init__(self, statement: DirectStatement, cost: Cost) -> None:
+        self._statement = statement
+        self._cost = cost
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._statement, name)
+
+    def takes(self, parameters: Mapping[str, Any]) -> bool:
+        if self._statement.takes(parameters):
+            self._cost.sent.append(self._statement.sql)
+            return True
+        return False
 
 
 class _RecordedTransactions:

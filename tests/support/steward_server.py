@@ -186,7 +186,8 @@ class StewardServer:
 
 def environment(**settings: object) -> dict[str, str]:
     """Ours without its settings of Steward, and with these; None leaves one at its default."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("STEWARD_")}
+    kept = ("STEWARD_EXPRESS",)  # of the whole run: see tests/conftest.py
+    ours = {name: value for name, value in os.environ.items() if name in kept or not name.startswith("STEWARD_")}
     given = {f"STEWARD_{name.upper()}": str(value) for name, value in settings.items() if value is not None}
     # Written bytecode halves the time that a process takes to start.
     return {**ours, **given, "PYTHONDONTWRITEBYTECODE": "", "PYTHONUTF8": "1"}

@@ -151,7 +151,7 @@ def test_imports_point_one_way(copy: Path) -> None:
         ("client/values.py", "from ..domain.partial import UNSET", "The client stands alone"),
         ("entrypoints/http/app.py", "from ...client import Client", "The server does without its client"),
         (
-            "adapters/database/transaction.py",
+            "adapters/database/session_transaction.py",
             "if __debug__:\n    from .database import Database",
             "No package imports a neighbour in a circle",
         ),

@@ -1,13 +1,14 @@
 """The SQLAlchemy backend: SQLite through aiosqlite and PostgreSQL through asyncpg.
 
-`database.py` is the entry point: a `Database` makes units of work (`unit_of_work.py`, `transaction.py`) and plain
-sessions (`plain_session.py`) on its engines (`engines.py`). Each module imports only what stands below it in this list:
+`database.py` is the entry point: a `Database` makes units of work (`unit_of_work.py`, `session_transaction.py`) and
+plain sessions (`plain_session.py`) on its engines (`engines.py`). Each module imports only what stands below it:
 
     operations/     what an operator does with a database: schema, backup, copy, durability check
     database        the object that applications hold
     unit_of_work    the unit of work on it
     repositories/   the queries of each aggregate
-    transaction     what a database does for one outermost block
+    session_transaction, session
+                    the session that owns the transaction of one outermost block
     engines         the engines and pools of one database, one engine for each way to use it
     express/        the shortcut past SQLAlchemy for hot statements
     drivers/        what is odd about asyncpg and aiosqlite

@@ -6,6 +6,7 @@ them stays, and all be late. Whoever is refused here is refused at once, before 
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 from ...domain.errors import Overloaded
 
@@ -31,13 +32,13 @@ class Admission:
 
     async def enter(self) -> None:
         """Take a slot, which `leave` gives back. Raises `Overloaded`; nothing is taken then, nor when cancelled."""
+        self._loop = loop = asyncio.get_running_loop()
         if self.in_use < self.size:
             self.in_use += 1
             return
         if len(self._turns) >= self._most_waiting:
             self.refused += 1
             raise Overloaded("Too many are waiting for the database: come again a little later")
-        loop = asyncio.get_running_loop()
         turn = loop.create_future()
         self._turns.append(turn)
         patience = loop.call_later(self._longest_wait, self._give_up, turn)
@@ -60,6 +61,11 @@ class Admission:
                 turn.set_result(None)
                 return
         self.in_use -= 1
+
+    def leave_from_garbage(self) -> None:
+        """As `leave`, when the garbage collector has found a unit that was never left: it may run in any thread."""
+        with suppress(RuntimeError):  # the event loop has been closed, and with it all who wait
+            self._loop.call_soon_threadsafe(self.leave)
 
     def _give_up(self, turn: asyncio.Future[None]) -> None:
         if not turn.done():  # it may have been cancelled in this very step of the event loop

@@ -6,6 +6,7 @@ from typing import Self
 
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from ..clock import system_clock
 from ..unit_of_work.completion import run_to_completion
@@ -13,7 +14,10 @@ from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
 from .context_manager_or_dependency import context_manager_or_dependency
 from .engines import PoolSettings, create_engines
+from .express.lane import lane_on
+from .express.warm_pool import WarmPool
 from .plain_session import OneTaskSession, ReaderSession, session_block
+from .session_transaction import SessionTransaction
 from .unit_of_work import DatabaseUnitOfWork
 
 
@@ -23,6 +27,7 @@ class Database:
 
     `url` begins with `sqlite+aiosqlite:` (a file, or `sqlite+aiosqlite:///:memory:`) or `postgresql+asyncpg:`;
     any other, and one with options of SQLite, raises `ValueError`. `echo` logs every statement with its parameters.
+    `express=False` sends every statement through SQLAlchemy.
 
         async with database.session() as session:                # a script
             ...
@@ -38,12 +43,16 @@ class Database:
         *,
         pool: PoolSettings | None = None,
         echo: bool = False,
+        express: bool = True,
         clock: Callable[[], datetime] = system_clock,
     ) -> None:
         self.url = make_url(url)
         self.clock = clock
         self.pool_settings = pool or PoolSettings()
-        self.engines = create_engines(self.url, self.pool_settings, echo=echo)
+        self.engines = create_engines(
+            self.url, self.pool_settings, echo=echo, pool_class=WarmPool if express else AsyncAdaptedQueuePool
+        )
+        self.lane = lane_on(self.engines, self.pool_settings) if express and not echo else None
 
     @property
     def dialect(self) -> str:
@@ -51,7 +60,8 @@ class Database:
         return self.engines.dialect
 
     def unit_of_work(self) -> DatabaseUnitOfWork:
-        return DatabaseUnitOfWork(self, self.engines, self.clock)
+        transaction = SessionTransaction(self.engines) if self.lane is None else self.lane.transaction()
+        return DatabaseUnitOfWork(self, transaction, self.clock)
 
     # No parameters: as a dependency, FastAPI would offer them to every client as query parameters.
     @context_manager_or_dependency
@@ -104,6 +114,8 @@ class Database:
     async def aclose(self) -> None:
         """Run to its end also when the task is cancelled. To close it again does nothing."""
         self.engines.is_closed = True
+        if self.lane is not None:
+            self.lane.close()
         await run_to_completion(self.engines.close())
 
     async def __aenter__(self) -> Self:

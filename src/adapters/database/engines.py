@@ -5,7 +5,6 @@ import sqlite3
 import uuid
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,16 @@ import msgspec
 from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from ...domain.errors import DatabaseUnavailable, ReadOnly
 from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
+from .connection_events import tell_listeners
 from .drivers import postgres, sqlite
 from .drivers.lost_connections import check_at_checkout, drop_if_lost
+from .drivers.pooled_connections import keep_connections_clean
 from .drivers.sqlite_file import DatabaseFile
-from .express.direct_reads import DirectReads
-from .express.direct_statements import direct_statements, run_directly
-from .express.direct_transactions import Direct, PostgresTransactions, SqliteTransactions
-from .express.inline_reads import InlineReads
-from .express.warm_pool import WarmPool
-from .failed_statements import remember_failed_statements
 from .probe import Probe
 
 _BEGIN = "steward_begin"
@@ -54,20 +50,26 @@ class PoolSettings:
 
 @dataclass(slots=True)
 class Engines:
-    """`direct` is for what goes straight to the driver, None where nothing does; `inline` reads small things of a
-    SQLite file. `anchor` keeps a database in memory alive while its only pooled connection is replaced."""
+    """`anchor` keeps a database in memory alive while its only pooled connection is replaced."""
 
     dialect: str
     by_mode: dict[TransactionMode, AsyncEngine]
     admissions: dict[TransactionMode, Admission]
     pools: tuple[AsyncEngine, ...]
     background_closer: postgres.BackgroundCloser
-    direct: Direct | None = None
-    inline: InlineReads | None = None
     probe: Probe | None = None
     file: DatabaseFile | None = None
     anchor: sqlite3.Connection | None = None
     is_closed: bool = False
+
+    def __post_init__(self) -> None:
+        for engine in self.pools:
+            event.listen(engine.sync_engine, "checkin", self._drop_if_closed)
+
+    def _drop_if_closed(self, _: Any, entry: ConnectionPoolEntry) -> None:
+        """Nothing would come for a connection that returns to a pool that was closed."""
+        if self.is_closed:
+            entry.invalidate()
 
     def engine(self, mode: TransactionMode) -> AsyncEngine:
         """For a session or a unit of work."""
@@ -79,12 +81,6 @@ class Engines:
         self._refuse_if_closed()
         return self.admissions[mode]
 
-    def direct_reads(self) -> DirectReads | None:
-        """For a unit of work; None where its statements all go through SQLAlchemy."""
-        direct = self.direct
-        engine = partial(self.engine, TransactionMode.READING)
-        return None if direct is None else DirectReads(engine, direct.statements, self.inline)
-
     def _refuse_if_closed(self) -> None:
         """Raise `DatabaseUnavailable`: a pool that was closed would connect again, and stay open."""
         if self.is_closed:
@@ -95,8 +91,6 @@ class Engines:
         async with AsyncExitStack() as steps:
             if self.anchor is not None:
                 steps.callback(self.anchor.close)
-            if self.inline is not None:
-                steps.callback(self.inline.close)
             steps.push_async_callback(self.background_closer.wait)
             for engine in reversed(self.pools):
                 steps.push_async_callback(engine.dispose)
@@ -104,27 +98,29 @@ class Engines:
                 steps.push_async_callback(self.probe.close)
 
 
-def create_engines(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+def create_engines(url: URL, pool: PoolSettings, *, echo: bool, pool_class: type[AsyncAdaptedQueuePool]) -> Engines:
     """Nothing is connected yet. Raises `ValueError` for a URL of another driver, or one that asks SQLite for more
     than a file."""
     if url.drivername == "postgresql+asyncpg":
-        return _postgres(url, pool, echo=echo)
+        return _postgres(url, pool, echo=echo, pool_class=pool_class)
     if url.drivername == "sqlite+aiosqlite":
         sqlite.refuse_options(url)
-        return _sqlite_memory(url, pool, echo=echo) if sqlite.is_in_memory(url) else _sqlite_file(url, pool, echo=echo)
+        if sqlite.is_in_memory(url):
+            return _sqlite_memory(url, pool, echo=echo, pool_class=pool_class)
+        return _sqlite_file(url, pool, echo=echo, pool_class=pool_class)
     raise ValueError(f"The URL must begin with sqlite+aiosqlite: or postgresql+asyncpg:, not {url.drivername}:")
 
 
-def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+def _postgres(url: URL, pool: PoolSettings, *, echo: bool, pool_class: type[AsyncAdaptedQueuePool]) -> Engines:
     postgres.check_url(url)
     background_closer = postgres.BackgroundCloser()
     arguments = postgres.connect_arguments(
         background_closer, connect_timeout=pool.connect, statement_timeout=pool.statement, pooler=pool.pooler
     )
-    engine = _create(url, arguments, size=pool.size, wait=pool.wait, echo=echo)
+    engine = _create(url, arguments, size=pool.size, wait=pool.wait, echo=echo, pool_class=pool_class)
     postgres.decode_json(engine.dialect, _from_json)
     check_at_checkout(engine.sync_engine, after=pool.ping, timeout=pool.connect)
-    asking = _create(url, arguments, size=1, wait=pool.wait, echo=echo)
+    asking = _create(url, arguments, size=1, wait=pool.wait, echo=echo, pool_class=pool_class)
     check_at_checkout(asking.sync_engine, after=0, timeout=pool.connect)
     read_only = {"postgresql_readonly": True, **_READS_ONLY}
     return Engines(
@@ -144,16 +140,11 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         dict.fromkeys(TransactionMode, _admission("connections", pool.size, pool)),
         (engine,),
         background_closer,
-        direct=Direct(
-            direct_statements(engine), PostgresTransactions(), None if pool.isolation == "serializable" else engine
-        )
-        if pool.pooler == "none" and not echo
-        else None,
         probe=Probe(asking.execution_options(isolation_level="AUTOCOMMIT")),
     )
 
 
-def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool, pool_class: type[AsyncAdaptedQueuePool]) -> Engines:
     assert url.database is not None
     try:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -162,13 +153,13 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
     file = DatabaseFile(url.database, busy_timeout=pool.busy)
     # A pool of one is the queue of the writers: waiting there is fair and can be cancelled, and is three times as
     # fast as waiting in SQLite's busy handler, which sleeps.
-    writer = _create(url, _sqlite_arguments(file, pool), size=1, wait=pool.wait, echo=echo)
+    writer = _create(url, _sqlite_arguments(file, pool), size=1, wait=pool.wait, echo=echo, pool_class=pool_class)
     reading = _sqlite_arguments(file, pool, read_only=True)
-    reader = _create(url, reading, size=pool.size, wait=pool.wait, echo=echo, ends_bare=True)
+    reader = _create(url, reading, size=pool.size, wait=pool.wait, echo=echo, pool_class=pool_class, ends_bare=True)
     _begin_by_hand(writer.sync_engine)
     _begin_by_hand(reader.sync_engine)
     event.listen(writer.sync_engine, "handle_error", _drop_if_read_only)
-    asking = _create(url, reading, size=1, wait=pool.wait, echo=echo)
+    asking = _create(url, reading, size=1, wait=pool.wait, echo=echo, pool_class=pool_class)
     for engine in (writer, reader, asking):
         event.listen(engine.sync_engine, "checkout", lambda *_: file.refuse_if_moved())
     readers = _admission("readers", pool.size, pool)
@@ -188,18 +179,16 @@ def _sqlite_file(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
         },
         (writer, reader),
         postgres.BackgroundCloser(),
-        direct=None if echo else Direct(direct_statements(reader), SqliteTransactions(file), writer),
-        inline=InlineReads(file, partial(sqlite.connect, file, read_only=True, busy_timeout=0)),
         probe=Probe(asking),
         file=file,
     )
 
 
-def _sqlite_memory(url: URL, pool: PoolSettings, *, echo: bool) -> Engines:
+def _sqlite_memory(url: URL, pool: PoolSettings, *, echo: bool, pool_class: type[AsyncAdaptedQueuePool]) -> Engines:
     # A named shared cache, so that the database outlives its connection, and a pool of one, because connections on
     # a shared cache fail with "table is locked" instead of waiting.
     name = f"file:steward-{uuid.uuid4().hex}?mode=memory&cache=shared"
-    engine = _create(url, _sqlite_arguments(name, pool), size=1, wait=pool.wait, echo=echo)
+    engine = _create(url, _sqlite_arguments(name, pool), size=1, wait=pool.wait, echo=echo, pool_class=pool_class)
     _begin_by_hand(engine.sync_engine)
     read_only, read_write = "PRAGMA query_only = ON", "PRAGMA query_only = OFF"
     return Engines(
@@ -226,13 +215,20 @@ def _admission(name: str, size: int, pool: PoolSettings) -> Admission:
 
 
 def _create(
-    url: URL, arguments: dict[str, Any], *, size: int, wait: float, echo: bool, ends_bare: bool = False
+    url: URL,
+    arguments: dict[str, Any],
+    *,
+    size: int,
+    wait: float,
+    echo: bool,
+    pool_class: type[AsyncAdaptedQueuePool],
+    ends_bare: bool = False,
 ) -> AsyncEngine:
     """`ends_bare`: whoever uses a connection leaves it outside a transaction. Nothing is rolled back then."""
     engine = create_async_engine(
         url,
         connect_args=arguments,
-        poolclass=WarmPool,
+        poolclass=pool_class,
         pool_size=size,
         max_overflow=0,
         pool_timeout=wait,
@@ -243,7 +239,8 @@ def _create(
         json_serializer=_to_json,
         json_deserializer=_from_json,
     )
-    remember_failed_statements(engine.sync_engine)
+    tell_listeners(engine.sync_engine)
+    keep_connections_clean(engine.sync_engine)
     event.listen(engine.sync_engine, "handle_error", _say_read_only)
     if url.get_backend_name() == "postgresql":
         event.listen(engine.sync_engine, "handle_error", drop_if_lost)
@@ -276,4 +273,4 @@ def _begin_by_hand(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         for statement in connection.get_execution_options().get(_BEGIN, ()):
-            run_directly(connection, statement)
+            connection.exec_driver_sql(statement)

@@ -13,6 +13,7 @@ from typing import NoReturn
 import asyncpg
 from sqlalchemy import exc
 from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
+from sqlalchemy.orm.exc import StaleDataError
 
 from ...domain.errors import (
     Conflict,
@@ -70,6 +71,8 @@ def translate(
     """
     if isinstance(error, StewardError):
         return error
+    if isinstance(error, StaleDataError):  # a mapped class with `version_id_col`
+        return Conflict()
     if isinstance(error, exc.TimeoutError):  # of the pool, before anything was sent
         return Overloaded("No database connection became free in time")
     if isinstance(error, sqlite3.Error):

@@ -18,8 +18,8 @@ from ..unit_of_work.completion import run_to_completion
 from ..unit_of_work.one_task import OneTask
 from .admission import Admission
 from .drivers.lost_connections import abort
+from .drivers.pooled_connections import driver_lock
 from .error_translation import raise_translated
-from .failed_statements import driver_lock
 from .session_connection import SessionWithConnection
 
 _LOOKS = 1000
@@ -30,8 +30,7 @@ class OneTaskSession(AsyncSession):
     """An `AsyncSession` that refuses a second task instead of mixing two tasks' statements.
 
     SQLAlchemy makes such tasks take turns, but a rollback under the other's running statement leaves a pooled
-    connection broken for the next innocent user (asyncpg issue 978). `AsyncSession` is documented as unsafe for
-    concurrent tasks; this says so at run time.
+    connection broken for its next user (asyncpg issue 978).
     """
 
     sync_session_class = SessionWithConnection
@@ -46,6 +45,11 @@ class OneTaskSession(AsyncSession):
         self.stored = False  # whether the last commit, if there was something to commit, was carried out
         self.admission: Admission | None = None
         self._is_admitted = False
+
+    def __del__(self) -> None:  # as `SessionTransaction.__del__`
+        if self.admission is not None and self._is_admitted:
+            self._is_admitted = False
+            self.admission.leave_from_garbage()
 
     @property
     def driver_lock(self) -> asyncio.Lock | None:
@@ -81,11 +85,9 @@ class OneTaskSession(AsyncSession):
                 yield
 
     async def commit(self) -> None:
-        """Awaited to its end also when the task is cancelled, so that its outcome is known.
-
-        Raises `TransactionAborted` if a statement had failed and its error was swallowed, and `OutcomeUnknown` if the
-        connection broke, or if the task was cancelled and the COMMIT carried out.
-        """
+        """Awaited to its end also when the task is cancelled, so that its outcome is known. Raises `TransactionAborted`
+        if a statement had failed and its error was swallowed, and `OutcomeUnknown` if the connection broke, or if the
+        task was cancelled and the COMMIT carried out."""
         with self.alone():
             await self.commit_by(super().commit())
 

@@ -10,6 +10,8 @@ from .storage import MemoryStorage
 class MemoryTransaction:
     """Copy on write: the first write copies the committed state, the commit puts the copy in its place."""
 
+    is_pending = False  # every write is done at once
+
     def __init__(self, storage: MemoryStorage) -> None:
         self.storage = storage
         self._mode: TransactionMode | None = None
@@ -53,6 +55,9 @@ class MemoryTransaction:
         self._mode = self._working = self._snapshot = None
         self._savepoints.clear()
         self._pinned = False
+
+    async def flush(self) -> None:
+        """Nothing is ever pending."""
 
     async def savepoint(self) -> None:
         await asyncio.sleep(0)

@@ -16,36 +16,31 @@ from typing import Any, Self, TypeVar
 from ...domain.errors import (
     ConcurrentUse,
     Conflict,
-    InvalidValue,
-    NotFound,
     NotInTransaction,
     OutcomeUnknown,
     ReadOnly,
-    Refused,
     TransactionAborted,
     UnitOfWorkError,
-    VersionMismatch,
 )
 from ...service_layer import deadline
 from ..clock import FrozenTime
 from . import open_blocks
-from .blocks import Block, BlockKind, Blocks, InnerBlock
+from .blocks import Block, BlockKind, InnerBlock
 from .completion import run_to_completion
-from .one_task import OneTask
+from .statement_guard import StatementGuard
 from .transaction import Transaction, TransactionMode
 
 Result = TypeVar("Result")
 
 
-class BlockUnitOfWork:
+class BlockUnitOfWork(StatementGuard):
     """A `UnitOfWork` on one `Transaction` after the other; `store` is the database that they belong to."""
 
     def __init__(self, store: object, transaction: Transaction, clock: Callable[[], datetime]) -> None:
+        super().__init__(store)
         self._store = store
         self._transaction = transaction
         self._clock = clock
-        self._blocks = Blocks(store)
-        self._one_task = OneTask()
         self._now: datetime | None = None
         self._frozen_time = FrozenTime(clock)
 
@@ -76,7 +71,7 @@ class BlockUnitOfWork:
         return self._leave_writing(sys._getframe(1), error)  # noqa: SLF001
 
     async def _enter_writing(self, frame: FrameType) -> Self:
-        (await self.enter(BlockKind.WRITING)).frame = frame
+        (await self.enter(BlockKind.WRITING)).frame_id = id(frame)
         return self
 
     async def _leave_writing(self, frame: FrameType, error: BaseException | None) -> None:
@@ -102,6 +97,8 @@ class BlockUnitOfWork:
             )
         else:
             around = self._blocks.current()
+            if self._transaction.is_pending:  # it belongs to the block around
+                await self._flush()
             if kind is not BlockKind.READING and around.kind is BlockKind.READING:
                 raise ReadOnly("A block that writes cannot stand inside reading()")
             if kind is BlockKind.SAVEPOINT:
@@ -115,6 +112,7 @@ class BlockUnitOfWork:
         if kind is BlockKind.SAVEPOINT:
             raise NotInTransaction("A savepoint stands inside a block that writes")
         open_blocks.refuse_second(self._store)
+        self._blocks.refuse_late_task()
         if self._one_task.occupant is not None:
             raise ConcurrentUse("Another task is entering this unit of work")
         with self._one_task:
@@ -123,7 +121,7 @@ class BlockUnitOfWork:
                 # Not before: who has waited for the writer's turn is later than those who had it.
                 self._now = self._frozen_time.time or self._clock()
             except BaseException:
-                await run_to_completion(self._transaction.end(), abandon=self._transaction.abort)
+                await self._run_step(self._transaction.end())
                 raise
 
     # Committing
@@ -139,12 +137,15 @@ class BlockUnitOfWork:
         if self._blocks.is_outermost(block):
             with self._one_task:
                 await self._commit_outermost(block)
+        elif self._transaction.is_pending:
+            block.wrote = True
+            await self._flush()
         block.committed = True
 
     async def _commit_outermost(self, block: Block) -> None:
         try:
             with deadline.committing():
-                await run_to_completion(self._commit_and_end(block), abandon=self._transaction.abort)
+                await self._run_step(self._commit_and_end(block))
         except BaseException as error:
             if not block.committed:
                 self._blocks.rollback_only_cause = error
@@ -162,28 +163,40 @@ class BlockUnitOfWork:
     # Leaving
 
     async def leave(self, block: Block, error: BaseException | None) -> None:
-        concurrent_use: ConcurrentUse | None = None
+        refusal: UnitOfWorkError | None = None
         try:
             if not block.is_open:
-                concurrent_use = ConcurrentUse("The block around this one was left before it: nothing is committed")
+                refusal = ConcurrentUse("The block around this one was left before it: nothing is committed")
             else:
                 if self._one_task.occupant is not None or not self._blocks.is_innermost(block):
-                    concurrent_use = self._blocks.concurrent_use(
+                    refusal = self._blocks.concurrent_use(
                         "The block was left while a block inside it was still open: of another task, or of a "
                         "generator that was not closed (contextlib.aclosing)"
                     )
+                elif self._transaction.is_pending and not block.committed:
+                    refusal = self._leave_pending(block)
                 if not self._blocks.is_outermost(block):
                     await self._rejoin(block, error)
                 elif await self._end(block):
-                    concurrent_use = None  # what was still going on was the commit itself
+                    refusal = None  # what was still going on was the commit itself
         except asyncio.CancelledError:
             if isinstance(error, OutcomeUnknown):  # a cancellation would say that nothing was stored
                 raise error  # noqa: B904 - its cause is why nobody knows
             raise
         finally:
             self._blocks.leave(block)
-        if concurrent_use is not None and error is None:
-            raise concurrent_use
+        if refusal is not None and error is None:
+            raise refusal
+
+    def _leave_pending(self, block: Block) -> ReadOnly | None:
+        """Objects that were added or changed, and not flushed, count as written by the block that is left."""
+        if block.kind is not BlockKind.READING:
+            block.wrote = True
+            return None
+        refusal = ReadOnly("Objects were added or changed inside reading(): nothing of it is stored")
+        if not self._blocks.is_outermost(block):
+            self._blocks.fail(refusal)
+        return refusal
 
     async def _end(self, block: Block) -> bool:
         """End the transaction, and say whether it was committed."""
@@ -219,7 +232,25 @@ class BlockUnitOfWork:
             elif block.wrote and not block.committed:
                 self._blocks.fail(NotInTransaction("An inner block wrote, and was left without commit()"))
 
+    async def _flush(self) -> None:
+        """Send what is pending. It fails as a statement does."""
+        self.begin_statement(writes=False, locks=False)
+        try:
+            await self._transaction.flush()
+        except BaseException as error:
+            self.end_statement(error)
+            raise
+        self.end_statement(None)
+
     async def _leave_savepoint(self, block: Block, around: Block, error: BaseException | None) -> None:
+        if error is None and self._transaction.is_pending:
+            try:
+                await self._flush()
+            except BaseException as failed:
+                if self._blocks.rollback_only_cause is None:
+                    with self._one_task:
+                        await self._roll_back_savepoint(failed)
+                raise
         if self._blocks.rollback_only_cause is None:
             with self._one_task:
                 if error is None and block.failure is None:
@@ -239,32 +270,16 @@ class BlockUnitOfWork:
                 raise
             # Whoever left the savepoint by `error` gets that one, and the lost transaction says so later.
 
+    async def _run_step(self, step: Coroutine[Any, Any, Result]) -> Result:
+        return await run_to_completion(self._one_task.acting(step), abandon=self._transaction.abort)
+
     async def _unbroken(self, step: Coroutine[Any, Any, Result]) -> Result:
         """A step between blocks that is never torn: if it fails, or is cancelled, the transaction is lost."""
         try:
-            return await run_to_completion(step, abandon=self._transaction.abort)
+            return await self._run_step(step)
         except BaseException as error:
             self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or error
             raise
-
-    # Statements
-
-    def begin_statement(self, *, writes: bool, locks: bool) -> None:
-        """Before each method of a repository; see `reads` and `writes`. Nothing is under way if it raises."""
-        block = self._blocks.current()
-        if block.kind is BlockKind.READING and (writes or locks):
-            raise ReadOnly("Nothing can be written or locked inside reading()")
-        self._refuse_if_busy()
-        self._blocks.refuse_if_failed()
-        self._one_task.enter()
-        if writes:
-            block.wrote = True
-
-    def end_statement(self, error: BaseException | None) -> None:
-        """After it."""
-        if error is not None:
-            self._remember(error)
-        self._one_task.leave()
 
     async def _between_blocks(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A savepoint or a snapshot, which fail as statements do."""
@@ -276,16 +291,3 @@ class BlockUnitOfWork:
             except BaseException as error:
                 self._remember(error)
                 raise
-
-    def _remember(self, error: BaseException) -> None:
-        """Promise 9: what a database would have failed for stays failed, whoever swallows the error."""
-        if isinstance(error, (NotFound, VersionMismatch, UnitOfWorkError)):
-            return  # an answer, not a failure
-        if isinstance(error, (Refused, InvalidValue)):
-            self._blocks.fail(error)
-        else:
-            self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or error
-
-    def _refuse_if_busy(self) -> None:
-        if self._one_task.occupant is not None:
-            raise self._blocks.concurrent_use("Another task is inside this unit of work")

@@ -1,6 +1,7 @@
 """The blocks of one unit of work: how they stand in each other, who may use them, and what has failed in them."""
 
 import asyncio
+import weakref
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -20,18 +21,22 @@ class BlockKind(Enum):
 @dataclass(slots=True, eq=False)
 class Block:
     """One `async with`. `failure` is kept by the outermost block and by savepoints alone: it is what a rollback to
-    there would heal."""
+    there would heal.
+
+    The contexts of a task that is lost, and of connections that were opened in it, keep its block. So the block knows
+    neither the task nor the frame of its `async with` but by references that let them go.
+    """
 
     store: object
     blocks: "Blocks"
     kind: BlockKind
-    task: asyncio.Task[object] | None
+    task: "weakref.ref[asyncio.Task[object]]"
     is_open: bool = True
     committed: bool = False
     wrote: bool = False
     pinned: bool = False
     failure: BaseException | None = None
-    frame: FrameType | None = None  # in which its `async with` stands; of plain blocks alone, while they are open
+    frame_id: int | None = None  # of the frame in which its `async with` stands; of plain blocks alone
 
 
 class Blocks:
@@ -58,7 +63,8 @@ class Blocks:
         return self._stack[0].kind is BlockKind.READING and not any(block.pinned for block in self._stack)
 
     def enter(self, kind: BlockKind, *, pinned: bool = False) -> Block:
-        block = Block(self._store, self, kind, asyncio.current_task(), pinned=pinned)
+        task: asyncio.Task[object] = asyncio.current_task()  # type: ignore[assignment]  # a block is used inside a task
+        block = Block(self._store, self, kind, weakref.ref(task), pinned=pinned)
         if not self._stack:
             self.rollback_only_cause = None
         self._stack.append(block)
@@ -75,7 +81,7 @@ class Blocks:
             del self._stack[position:]
         elif block in self._orphans:
             self._orphans.remove(block)
-        block.frame = None  # it refers to its variables, and these to us
+        block.frame_id = None
         open_blocks.leave(block)
 
     def is_outermost(self, block: Block) -> bool:
@@ -95,7 +101,7 @@ class Blocks:
         An `AsyncExitStack` enters and leaves in frames of its own: then it is the innermost of the running task.
         """
         for block in reversed(self._orphans + self._stack):
-            if block.frame is frame:
+            if block.frame_id == id(frame):
                 return block
         here = [block for block in open_blocks.here() if isinstance(block, Block) and block.blocks is self]
         for block in (*here, *reversed(self._stack)):
@@ -118,6 +124,14 @@ class Blocks:
             raise NotInTransaction("This block has been committed: leave it first")
         return innermost
 
+    def refuse_late_task(self) -> None:
+        """A task that was started inside a block, and comes when that has ended, would commit alone what it was to
+        commit as a part: whether it joins would depend on timing."""
+        task = asyncio.current_task()
+        for block in open_blocks.here():
+            if isinstance(block, Block) and block.blocks is self and not block.is_open and block.task() is not task:
+                raise NotInTransaction("The block in which this task was started has ended: await the task inside it")
+
     def concurrent_use(self, message: str) -> ConcurrentUse:
         """Two tasks were inside at the same time: whichever of them commits, it would commit the other's half."""
         error = ConcurrentUse(message)
@@ -134,10 +148,13 @@ class Blocks:
     def _move_to_running_task(self, innermost: Block) -> None:
         """Blocks that a task has opened and then ended (a fixture, a generator) belong to the next that uses them."""
         task = asyncio.current_task()
-        if innermost.task is not None and innermost.task is not task and not innermost.task.done():
+        owner = innermost.task()
+        if owner is not None and owner is not task and not owner.done():
             raise ConcurrentUse("This unit of work is in use by another task")
+        assert task is not None
+        reference: weakref.ref[asyncio.Task[object]] = weakref.ref(task)
         for block in self._stack:
-            block.task = task
+            block.task = reference
             open_blocks.enter(block)
 
     # What has failed

@@ -36,6 +36,15 @@ class Transaction(Protocol):
         `OutcomeUnknown` if it is `commit`. Does nothing where it cannot be stuck. Never raises."""
         ...
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether `flush` would write something."""
+        ...
+
+    async def flush(self) -> None:
+        """Send what is pending, as a statement does."""
+        ...
+
     async def savepoint(self) -> None:
         """Set one more; they end in the reverse order, each by one of the next two."""
         ...

@@ -77,17 +77,27 @@ async def _by_session(database: Database, statement: Any, parameters: Any) -> No
 
 async def _by_unit(database: Database, statement: Any, parameters: Any) -> None:
     async with database.unit_of_work() as uow:
-        await uow._database_transaction.fetch(statement, parameters)
+        await uow._database_transaction.execute(statement, parameters)
 
 
 async def _by_reading_unit(database: Database, statement: Any, parameters: Any) -> None:
     async with database.unit_of_work().reading() as uow:
-        await uow._database_transaction.fetch(statement, parameters)
+        await uow._database_transaction.execute(statement, parameters)
+
+
+async def _by_session_of_unit(database: Database, statement: Any, parameters: Any) -> None:
+    async with database.unit_of_work() as uow:
+        await uow.session.execute(statement, parameters)
+
+
+async def _by_session_of_reading_unit(database: Database, statement: Any, parameters: Any) -> None:
+    async with database.unit_of_work().reading() as uow:
+        await uow.session.execute(statement, parameters)
 
 
 async def _by_snapshot(database: Database, statement: Any, parameters: Any) -> None:
     async with database.unit_of_work().reading(snapshot=True) as uow:
-        await uow._database_transaction.fetch(statement, parameters)
+        await uow.session.execute(statement, parameters)
 
 
 USERS = [
@@ -95,6 +105,8 @@ USERS = [
     _by_session,
     _by_unit,
     _by_reading_unit,
+    _by_session_of_unit,
+    _by_session_of_reading_unit,
     _by_snapshot,
 ]
 User = Callable[[Database, Any, Any], Awaitable[None]]

@@ -24,6 +24,12 @@ from tests.support.checkouts import checkouts
 from tests.support.filling import fill_items, fill_users
 
 
+def inline_of(database: Database) -> inline_reads.InlineReads:
+    assert database.lane is not None
+    assert database.lane.inline is not None
+    return database.lane.inline
+
+
 @pytest_asyncio.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     async with Database(f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}", pool=PATIENT) as database:
@@ -57,7 +63,7 @@ async def test_a_read_that_takes_its_time_is_left_to_a_thread_and_so_is_the_next
             page = await lists.list_items(database.unit_of_work(), Actor.system(), q="nowhere to be found")
             assert list(page) == []
             assert len(taken) == times
-    assert len(database.engines.inline._limited._slow) == 1  # type: ignore[union-attr]
+    assert len(inline_of(database)._limited._slow) == 1
 
 
 async def test_a_small_read_that_only_had_to_wait_is_soon_tried_there_again(database: Database) -> None:
@@ -68,8 +74,7 @@ async def test_a_small_read_that_only_had_to_wait_is_soon_tried_there_again(data
             time.sleep(2 * LONGEST)
             return super().execute(*arguments)
 
-    assert database.engines.inline is not None
-    limited = database.engines.inline._limited
+    limited = inline_of(database)._limited
     long = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT count(*) FROM n"
     with closing(sqlite3.connect(":memory:", factory=Waiting)) as waiting:
         assert await limited.fetch(waiting, long, []) is None
@@ -89,9 +94,8 @@ async def test_what_is_locked_or_fails_is_left_to_a_thread(
     def fail() -> sqlite3.Connection:
         raise sqlite3.OperationalError("database is locked")
 
-    assert database.engines.inline is not None
-    monkeypatch.setattr(database.engines.inline, "_connect", fail)
-    database.engines.inline.close()
+    monkeypatch.setattr(inline_of(database), "_connect", fail)
+    inline_of(database).close()
     with taken_by_threads(database) as taken:
         assert (await items.get_item(database.unit_of_work(), Actor.system(), item_id=box.id)).quantity == 1
         assert len(taken) == 1
@@ -108,10 +112,9 @@ async def test_a_file_that_was_moved_is_not_read(database: Database, tmp_path: P
 
 async def test_it_cannot_write(database: Database) -> None:
     await given_user(database)
-    assert database.engines.inline is not None
-    assert await database.engines.inline.fetch("SELECT count(*) FROM users", []) == [(1,)]
-    assert await database.engines.inline.fetch("DELETE FROM users RETURNING id", []) is None
-    assert await database.engines.inline.fetch("SELECT count(*) FROM users", []) == [(1,)]
+    assert await inline_of(database).fetch("SELECT count(*) FROM users", []) == [(1,)]
+    assert await inline_of(database).fetch("DELETE FROM users RETURNING id", []) is None
+    assert await inline_of(database).fetch("SELECT count(*) FROM users", []) == [(1,)]
 
 
 async def test_it_holds_up_no_checkpoint(database: Database, tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ async def test_reads_take_turns_with_everything_else(database: Database) -> None
 async def test_a_closed_database_is_not_opened_by_it(tmp_path: Path) -> None:
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'steward.db'}", pool=PATIENT)
     await schema.upgrade(database)
-    inline = database.engines.inline
+    inline = inline_of(database)
     await database.aclose()
     assert inline is not None
     assert await inline.fetch("SELECT 1", []) is None

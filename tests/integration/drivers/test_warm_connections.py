@@ -165,7 +165,7 @@ async def test_a_reading_block_that_is_open_when_the_database_is_closed_leaves_n
     database = Database(postgres_url, pool=PATIENT)
     async with database.unit_of_work().reading() as uow:
         await uow.users.is_empty()
-        held = driver_of(uow._transaction._direct._connection)  # type: ignore[attr-defined]
+        held = driver_of(uow._transaction._reads._connection)  # type: ignore[attr-defined]
         await database.aclose()
     await asyncio.sleep(0)
     assert has_ended(held)

@@ -11,7 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from .connector import Connector
 
 _LAST_CLOSE = 2.0  # seconds, as SQLAlchemy allows
-_SYNCHRONIZE = 5.0  # seconds
+SYNCHRONIZE_TIMEOUT = 5.0  # seconds
 
 
 class BackgroundCloser(set[asyncio.Task[None]]):
@@ -79,7 +79,7 @@ def connection_class(
                 False if the connection has to be dropped.
             """
             try:
-                await super().execute("SELECT 1", timeout=_SYNCHRONIZE)
+                await super().execute("SELECT 1", timeout=SYNCHRONIZE_TIMEOUT)
             except asyncpg.InFailedSQLTransactionError:
                 return True  # the server has answered
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):

@@ -2,5 +2,5 @@
 
 The first error, savepoint, rollback or other statement leaves the lane: SQLAlchemy takes the connection as it stands.
 It imports `adapters.unit_of_work`, the drivers and the memory of failed statements. `engines.py` and
-`transaction.py` import it.
+`unit_of_work.py` import it.
 """

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import asyncpg
-from sqlalchemy import Executable, PoolProxiedConnection
+from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..drivers.lost_connections import comes_from_server, cut, is_lost
-from .direct_statements import DirectStatements, Rows
+from .direct_statements import DirectStatement, Rows
 from .inline_reads import InlineReads
 from .warm_pool import connection_of, driver_of, release
 
@@ -19,25 +19,20 @@ class DirectReads:
     """Of one reading block after the other, each on one connection of the pool: taken by the first statement, given
     back by `end`. Outside a transaction, so each statement sees its own snapshot."""
 
-    def __init__(
-        self, engine: Callable[[], AsyncEngine], statements: DirectStatements, inline: InlineReads | None
-    ) -> None:
+    def __init__(self, engine: Callable[[], AsyncEngine], inline: InlineReads | None) -> None:
         self._engine = engine
-        self._statements = statements
         self._inline = inline
         self._connection: PoolProxiedConnection | None = None
 
-    async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
+    async def fetch(self, direct: DirectStatement, parameters: Mapping[str, Any]) -> Rows:
         """Raises what the driver raises, and what SQLAlchemy raises when it connects."""
-        direct = None
         if self._inline is not None:
-            direct = self._statements(statement)
             rows = await self._inline.fetch(direct.sql, direct.arguments(parameters))
             if rows is not None:
                 return Rows(direct.rows(rows))
         if self._connection is None:
-            self._connection = await connection_of(self._engine())
-        direct = direct or self._statements(statement)  # it may depend on what was learnt of the server
+            await self.connect()
+        assert self._connection is not None
         driver = driver_of(self._connection)
         for attempt in range(_ATTEMPTS):
             try:
@@ -52,6 +47,14 @@ class DirectReads:
                 await self._repair(driver, error)
                 raise
         return Rows(direct.rows(records))
+
+    @property
+    def needs_connection(self) -> bool:
+        """Before a statement is compiled: the SQL may depend on what is learnt of the server by connecting."""
+        return self._connection is None and self._inline is None
+
+    async def connect(self) -> None:
+        self._connection = await connection_of(self._engine())
 
     def end(self) -> None:
         connection, self._connection = self._connection, None

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Executable, Table
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.util import await_
 
 _STATEMENTS = 2_000
 
@@ -25,8 +24,13 @@ class DirectStatement:
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        columns = getattr(statement, "exported_columns", ())  # what it selects, or returns
+        # Not one whose SQL depends on the values of its parameters, and none without rows: SQLAlchemy alone tells how
+        # many it has changed.
+        self._is_direct = isinstance(compiled, SQLCompiler) and not compiled.post_compile_params and bool(columns)
+        if not self._is_direct:
+            return
         assert isinstance(compiled, SQLCompiler)
-        assert not compiled.post_compile_params, "its SQL depends on the values of its parameters"
         self.sql = str(compiled)
         self.writes = compiled.isinsert or compiled.isupdate or compiled.isdelete
         # One row by its key may take any number of others with it.
@@ -34,9 +38,13 @@ class DirectStatement:
         binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
         # Those that are not given with each execution stand in the statement.
         self._parameters = [(name, bind.required, bind.effective_value) for name, bind in binds]
+        self._required = {name for name, bind in binds if bind.required}
         self._binds = _converts([bind.type.dialect_impl(dialect).bind_processor(dialect) for _, bind in binds])
-        columns = statement.exported_columns  # type: ignore[attr-defined]  # what it selects, or returns
         self._results = _converts([each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns])
+
+    def takes(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether it can go to the driver with these. An INSERT without `values` takes what columns it is given."""
+        return self._is_direct and self._required <= parameters.keys()
 
     def arguments(self, parameters: Mapping[str, Any]) -> list[Any]:
         values = [parameters[name] if is_given else value for name, is_given, value in self._parameters]
@@ -104,19 +112,9 @@ class Rows:
         return [row[0] for row in self._rows]
 
 
-def run_directly(connection: Connection, sql: str) -> None:
-    """One without parameters and rows, inside a greenlet of SQLAlchemy's, which is told of what goes wrong."""
-    pooled = connection.connection
-    driver: Any = pooled.driver_connection
-    try:
-        await_(driver.fetch(sql))
-    except BaseException as error:
-        report_error(connection, sql, error)
-
-
 def report_error(connection: Connection, sql: str, error: BaseException) -> NoReturn:
     """Inside a greenlet of SQLAlchemy's: let it know of an error as if it had run the statement itself. It drops the
-    connection if need be, remembers the failure (`failed_statements`), and raises what it always raises.
+    connection if need be, remembers the failure (`pooled_connections`), and raises what it always raises.
     """
     adapter: Any = connection.connection.dbapi_connection
     try:

@@ -5,6 +5,7 @@ As long as all goes well: whatever fails here is told to SQLAlchemy, which then 
 """
 
 import sqlite3
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -77,7 +78,8 @@ class SqliteTransactions:
     def __init__(self, file: DatabaseFile) -> None:
         self._file = file
         self._limited = Limited()
-        self._begun: PoolProxiedConnection | None = None  # the one writer, which has no lock to wait for any more
+        # The one writer, which has no lock to wait for any more; weak, so that one that is lost can be collected.
+        self._begun: weakref.ref[PoolProxiedConnection] | None = None
 
     def begin(self, pooled: PoolProxiedConnection) -> bool:
         self._file.refuse_if_moved()
@@ -89,7 +91,7 @@ class SqliteTransactions:
         connection.execute("PRAGMA busy_timeout = 0").close()
         try:
             connection.execute("BEGIN IMMEDIATE").close()
-            self._begun = pooled
+            self._begun = weakref.ref(pooled)
         except sqlite3.Error:  # another process writes, or worse: the thread waits, and says what it is
             return False
         finally:
@@ -105,7 +107,7 @@ class SqliteTransactions:
     ) -> Sequence[Sequence[Any]]:
         driver = driver_of(pooled)
         arguments = statement.arguments(parameters)
-        if statement.cascades or pooled is not self._begun:
+        if statement.cascades or self._begun is None or pooled is not self._begun():
             return await driver.fetch(statement.sql, *arguments)  # type: ignore[no-any-return]
         rows = await self._limited.fetch(driver._conn, statement.sql, arguments, writes=statement.writes)  # noqa: SLF001
         return await driver.fetch(statement.sql, *arguments) if rows is None else rows

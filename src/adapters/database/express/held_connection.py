@@ -1,17 +1,15 @@
-"""The connection that a transaction holds."""
+"""The connection of a transaction that begins on the express lane."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, PoolProxiedConnection
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Connection, PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
-from ...unit_of_work.transaction import TransactionMode
+from ..connection_events import LISTENER, ConnectionListener
 from ..drivers.lost_connections import abort, cut
-from ..failed_statements import refuse_after_failure
-from .direct_statements import Rows, report_error
+from .direct_statements import DirectStatement, Rows, report_error
 from .direct_transactions import Direct
 from .warm_pool import connection_of, pool_of
 
@@ -19,97 +17,68 @@ log = logging.getLogger("steward.database")
 
 
 class HeldConnection:
-    """One after the other, each inside a transaction of its own.
+    """One after the other, each for one transaction that writes.
 
-    One that writes begins past SQLAlchemy where the driver can do that, on a connection of the pool (`_pooled`). For
-    the first statement without rows, savepoint, rollback or error it is taken over by SQLAlchemy as it stands
-    (`_connection`), and from there on all goes its way: it knows of everything that went wrong. Several of its steps
-    are one function each here, because each change between it and the event loop costs, too.
+    As long as all goes well it is a connection of the pool that SQLAlchemy does not use (`_pooled`). To leave the lane
+    makes it a `Connection` of SQLAlchemy's as it stands (`_connection`): inside the transaction that has begun.
 
     Everything raises what the drivers raise, or SQLAlchemy.
     """
 
-    def __init__(self, engine: Callable[[TransactionMode], AsyncEngine], direct: Direct | None) -> None:
-        self._engine = engine
+    listener: ConnectionListener | None = None  # is told of what fails after it has left the lane
+
+    def __init__(self, direct: Direct) -> None:
         self._direct = direct
         self._pooled: PoolProxiedConnection | None = None
         self._connection: Connection | None = None
 
-    @property
-    def is_open(self) -> bool:
-        return self._pooled is not None or self._connection is not None
-
-    async def begin(self, mode: TransactionMode) -> None:
-        engine = self._engine(mode)
-        if mode is not TransactionMode.WRITING or not await self._begin_directly():
-            await greenlet_spawn(self._connect_and_begin, engine.sync_engine)
-
-    async def _begin_directly(self) -> bool:
-        direct = self._direct
-        if direct is None or direct.begun is None:
+    async def begin(self) -> bool:
+        """Return False if SQLAlchemy has to begin: nothing is held then."""
+        if self._direct.begun is None:
             return False
-        pooled = await connection_of(direct.begun)
+        pooled = await connection_of(self._direct.begun)
         try:
-            if direct.transactions.begin(pooled):
+            if self._direct.transactions.begin(pooled):
                 self._pooled = pooled
         finally:
             if self._pooled is None:
-                await greenlet_spawn(pooled.close)  # SQLAlchemy finds it there, who begins then
+                await greenlet_spawn(pooled.close)  # SQLAlchemy finds it there, and begins
         return self._pooled is not None
 
-    def _connect_and_begin(self, engine: Engine) -> None:
-        self._connection = engine.connect()
-        self._connection.begin()
-
-    async def leave_lane(self) -> Connection:
-        """By SQLAlchemy, which is told that the transaction has begun; the database is not."""
-        if self._connection is None:
-            await greenlet_spawn(self._leave_lane)
-        assert self._connection is not None
-        return self._connection
-
-    def _leave_lane(self) -> None:
-        pooled, begun = self._pooled, self._require_direct().begun
-        assert pooled is not None, "the unit of work guards against this"
-        assert begun is not None
-        self._connection = Connection(begun.sync_engine, pooled)
-        self._pooled = None
-        self._connection.begin()
-
-    async def fetch(self, statement: Executable, parameters: Mapping[str, Any]) -> Rows:
-        """One that gives rows and is built once, of a database with `engines.direct`."""
-        direct = self._require_direct()
-        read = direct.statements(statement)
-        pooled = self._pooled
-        if pooled is None:
-            connection = await self.leave_lane()
-            refuse_after_failure(connection)
-            pooled = connection.connection
+    async def fetch(self, statement: DirectStatement, parameters: Mapping[str, Any]) -> Rows:
+        """Run a statement that gives rows and is built once."""
         try:
-            records = await direct.transactions.fetch(pooled, read, parameters)
+            records = await self._direct.transactions.fetch(self._on_lane, statement, parameters)
         except BaseException as error:
-            await greenlet_spawn(report_error, await self.leave_lane(), read.sql, error)
+            await greenlet_spawn(report_error, await greenlet_spawn(self.leave_lane), statement.sql, error)
             raise
-        return Rows(read.rows(records))
+        return Rows(statement.rows(records))
 
     async def commit(self) -> None:
-        if self._pooled is None:
-            await greenlet_spawn((await self.leave_lane()).commit)
-            return
         try:
-            await self._require_direct().transactions.commit(self._pooled)
+            await self._direct.transactions.commit(self._on_lane)
         except BaseException as error:
-            await greenlet_spawn(report_error, await self.leave_lane(), "COMMIT", error)
+            await greenlet_spawn(report_error, await greenlet_spawn(self.leave_lane), "COMMIT", error)
+
+    def leave_lane(self) -> Connection:
+        """Inside a greenlet of SQLAlchemy's, which learns that the transaction has begun; the database does not."""
+        if self._connection is None:
+            assert self._direct.begun is not None
+            self._connection = Connection(self._direct.begun.sync_engine, self._on_lane)
+            self._connection.execution_options(**{LISTENER: self.listener})
+            self._pooled = None
+            self._connection.begin()
+        return self._connection
 
     async def invalidate(self) -> None:
-        await greenlet_spawn((await self.leave_lane()).invalidate)
+        await greenlet_spawn((await greenlet_spawn(self.leave_lane)).invalidate)
 
     async def close(self) -> None:
         """Rolls back what is not committed. Raises no `Exception`."""
         if self.close_at_once():
             return
         try:
-            await greenlet_spawn((await self.leave_lane()).close)
+            await greenlet_spawn((await greenlet_spawn(self.leave_lane)).close)
         except Exception as error:  # the connection was lost, and with it the transaction; it has been dropped
             log.debug("a connection was dropped: %r", error)
         finally:
@@ -120,9 +89,8 @@ class HeldConnection:
         pooled = self._pooled
         if pooled is None:
             return self._connection is None
-        direct = self._require_direct()
         pool = pool_of(pooled)
-        if pool.must_return or direct.transactions.is_begun(pooled):
+        if pool.must_return or self._direct.transactions.is_begun(pooled):
             return False
         self._pooled = None
         pool.release(pooled)
@@ -134,7 +102,7 @@ class HeldConnection:
         if self._pooled is not None:
             cut(self._pooled.driver_connection)
 
-    def _require_direct(self) -> Direct:
-        direct = self._direct
-        assert direct is not None
-        return direct
+    @property
+    def _on_lane(self) -> PoolProxiedConnection:
+        assert self._pooled is not None, "it has left the lane"
+        return self._pooled

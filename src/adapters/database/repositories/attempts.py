@@ -10,8 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ....domain.attempts import Counter, CounterKey
 from ...purge import PURGE_BATCH_SIZE
 from ...unit_of_work.guards import Guard, reads, writes
+from ..session_transaction import SessionTransaction
 from ..tables import attempt_counters as counters
-from ..transaction import DatabaseTransaction
 
 _columns = (counters.c.key, counters.c.count, counters.c.resets_at)
 _find = select(*_columns).where(counters.c.key == bindparam("counter"), counters.c.resets_at > bindparam("at"))
@@ -37,7 +37,7 @@ _delete_run_out = delete(counters).where(
 
 
 class DatabaseAttempts:
-    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
+    def __init__(self, unit: Guard, transaction: SessionTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -59,7 +59,7 @@ class DatabaseAttempts:
 
     @reads
     async def find(self, key: CounterKey, *, at: datetime) -> Counter | None:
-        row: Any = (await self._transaction.fetch(_find, {"counter": key, "at": at})).one_or_none()
+        row: Any = (await self._transaction.execute(_find, {"counter": key, "at": at})).one_or_none()
         return None if row is None else Counter(*row)
 
 

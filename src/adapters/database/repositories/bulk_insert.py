@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Table, column, func, insert, select, table
 
 from ....domain.errors import StewardError
-from ..transaction import DatabaseTransaction
+from ..session_transaction import SessionTransaction
 
 _sqlite_sequence = table("sqlite_sequence", column("name"), column("seq"))
 
@@ -26,7 +26,7 @@ class BulkInsert:
 
     async def execute(
         self,
-        transaction: DatabaseTransaction,
+        transaction: SessionTransaction,
         rows: Sequence[Mapping[str, Any]],
         *,
         foreign_key: StewardError | None = None,

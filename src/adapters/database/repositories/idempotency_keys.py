@@ -21,9 +21,9 @@ from ....domain.idempotency import Remembered, RequestKey
 from ....domain.users import UserId
 from ...purge import PURGE_BATCH_SIZE
 from ...unit_of_work.guards import Guard, reads, writes
+from ..session_transaction import SessionTransaction
 from ..tables import idempotency_keys as keys
 from ..tables import users
-from ..transaction import DatabaseTransaction
 
 _COLUMNS = ("key", "fingerprint", "expires_at")
 
@@ -67,7 +67,7 @@ _delete_expired = delete(keys).where(
 
 
 class DatabaseIdempotencyKeys:
-    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
+    def __init__(self, unit: Guard, transaction: SessionTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -82,7 +82,7 @@ class DatabaseIdempotencyKeys:
             "lock": int.from_bytes(key.hash[:8], signed=True),
         }
         statement = _claims[self._transaction.dialect]
-        claimed = await self._transaction.fetch(statement, row)
+        claimed = await self._transaction.execute(statement, row)
         if claimed.scalar_one_or_none() is not None:
             return None
         remembered = await self._found(key, at)
@@ -101,8 +101,8 @@ class DatabaseIdempotencyKeys:
         return await self._found(key, at)
 
     async def _is_there(self, user_id: UserId | None) -> bool:
-        return user_id is None or bool((await self._transaction.fetch(_is_user, {"id": user_id})).scalar_one())
+        return user_id is None or bool((await self._transaction.execute(_is_user, {"id": user_id})).scalar_one())
 
     async def _found(self, key: RequestKey, at: datetime) -> Remembered | None:
-        row: Any = (await self._transaction.fetch(_find, {"key": key.hash, "at": at})).one_or_none()
+        row: Any = (await self._transaction.execute(_find, {"key": key.hash, "at": at})).one_or_none()
         return None if row is None else Remembered(*row)

@@ -13,8 +13,8 @@ from ....domain.pages import NEWEST_FIRST, Position, Sort
 from ....domain.text import fold
 from ....domain.users import MAX_ID, Owner, UserId
 from ...unit_of_work.guards import Guard, locks, reads, writes
+from ..session_transaction import SessionTransaction
 from ..tables import items, users
-from ..transaction import DatabaseTransaction
 from .bulk_insert import BulkInsert
 from .pages import Pages, contains
 
@@ -75,7 +75,7 @@ _hand_over_all_of = (
 
 
 class DatabaseItems:
-    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
+    def __init__(self, unit: Guard, transaction: SessionTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -84,7 +84,7 @@ class DatabaseItems:
         unknown = UnknownOwner(new.owner_id)
         if not 1 <= new.owner_id <= MAX_ID:
             raise unknown
-        result = await self._transaction.fetch(_add, _new_row(new, at), foreign_key=unknown)
+        result = await self._transaction.execute(_add, _new_row(new, at), foreign_key=unknown)
         item_id = result.scalar_one()
         item = Item(item_id, new.owner_id, new.name, new.description, new.quantity, dict(new.attributes), at, at, 1)
         return self._transaction.read(item)
@@ -131,7 +131,7 @@ class DatabaseItems:
     async def count(self, where: ItemFilter = EVERY_ITEM) -> int:
         if _meets_none(where):
             return 0
-        result = await self._transaction.fetch(*_pages.count(_parameters(where)))
+        result = await self._transaction.execute(*_pages.count(_parameters(where)))
         return result.scalar_one()  # type: ignore[no-any-return]
 
     @locks
@@ -157,7 +157,7 @@ class DatabaseItems:
             "updated_at": item.updated_at,
             "search_text": search_text(item),
         }
-        result = await self._transaction.fetch(_save, row, foreign_key=UnknownRecipient())
+        result = await self._transaction.execute(_save, row, foreign_key=UnknownRecipient())
         version = result.scalar_one_or_none()
         if version is None:
             raise Conflict if expected_version is None else VersionMismatch
@@ -166,7 +166,7 @@ class DatabaseItems:
 
     @writes
     async def delete(self, item: Item, *, expected_version: int | None = None) -> None:
-        result = await self._transaction.fetch(_delete, {"key": item.id, "made_from": item.version})
+        result = await self._transaction.execute(_delete, {"key": item.id, "made_from": item.version})
         if result.scalar_one_or_none() is None:
             raise Conflict if expected_version is None else VersionMismatch
 
@@ -191,7 +191,7 @@ class DatabaseItems:
     async def _one(self, statement: Select[Any], item_id: ItemId) -> Any:
         row = None
         if 1 <= item_id <= MAX_ID:
-            row = (await self._transaction.fetch(statement, {"id": item_id})).one_or_none()
+            row = (await self._transaction.execute(statement, {"id": item_id})).one_or_none()
         if row is None:
             raise ItemNotFound(item_id)
         return row
@@ -202,7 +202,7 @@ class DatabaseItems:
         if _meets_none(where):
             return []
         rows: Sequence[Any] = (
-            await self._transaction.fetch(
+            await self._transaction.execute(
                 *pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
             )
         ).all()

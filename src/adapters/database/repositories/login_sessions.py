@@ -18,8 +18,8 @@ from ....domain.login_sessions import (
 from ....domain.users import MAX_ID, Role, UserId
 from ...purge import PURGE_BATCH_SIZE, TOKENS_KEPT
 from ...unit_of_work.guards import Guard, reads, writes
+from ..session_transaction import SessionTransaction
 from ..tables import sessions, tokens, users
-from ..transaction import DatabaseTransaction
 
 _columns = (
     sessions.c.id,
@@ -88,7 +88,7 @@ _end_expired = delete(sessions).where(
 
 
 class DatabaseLoginSessions:
-    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
+    def __init__(self, unit: Guard, transaction: SessionTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -112,7 +112,7 @@ class DatabaseLoginSessions:
 
     @reads
     async def find(self, token: TokenHash) -> PresentedToken | None:
-        row: Any = (await self._transaction.fetch(_find, {"token": token})).one_or_none()
+        row: Any = (await self._transaction.execute(_find, {"token": token})).one_or_none()
         if row is None:
             return None
         kind, expires_at, generation, session_id, session_generation, refreshed_at, user_id, role, is_active = row
@@ -132,7 +132,7 @@ class DatabaseLoginSessions:
     async def get(self, session_id: LoginSessionId) -> LoginSession:
         if not 1 <= session_id <= MAX_ID:
             raise LoginSessionNotFound(session_id)
-        row: Any = (await self._transaction.fetch(_get, {"session": session_id})).one_or_none()
+        row: Any = (await self._transaction.execute(_get, {"session": session_id})).one_or_none()
         if row is None:
             raise LoginSessionNotFound(session_id)
         return LoginSession(*row)
@@ -141,7 +141,7 @@ class DatabaseLoginSessions:
     async def list_of(self, user_id: UserId, *, at: datetime) -> list[LoginSession]:
         if not 1 <= user_id <= MAX_ID:
             return []
-        rows: Any = await self._transaction.fetch(_list_of, {"user": user_id, "at": at})
+        rows: Any = await self._transaction.execute(_list_of, {"user": user_id, "at": at})
         return [LoginSession(*row) for row in rows]
 
     @writes
@@ -153,7 +153,7 @@ class DatabaseLoginSessions:
             "at": at,
             "until": tokens.refresh_expires_at,
         }
-        if (await self._transaction.fetch(_rotate, exchange)).scalar_one_or_none() is None:
+        if (await self._transaction.execute(_rotate, exchange)).scalar_one_or_none() is None:
             raise Conflict
         await self._store(session_id, presented.generation + 1, tokens)
         await self._transaction.execute(_forget_tokens, {"session": session_id, "before": at - TOKENS_KEPT})
@@ -166,7 +166,7 @@ class DatabaseLoginSessions:
     async def end(self, session_id: LoginSessionId) -> bool:
         if not 1 <= session_id <= MAX_ID:
             return False
-        return (await self._transaction.fetch(_end, {"session": session_id})).scalar_one_or_none() is not None
+        return (await self._transaction.execute(_end, {"session": session_id})).scalar_one_or_none() is not None
 
     @writes
     async def end_all_of(self, user_id: UserId, *, but: LoginSessionId | None = None) -> int:

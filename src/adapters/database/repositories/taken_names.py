@@ -10,8 +10,8 @@ from sqlalchemy import bindparam, select
 
 from ....domain.errors import EmailTaken, UsernameTaken
 from ....domain.users import UserId
+from ..session_transaction import SessionTransaction
 from ..tables import users
-from ..transaction import DatabaseTransaction
 
 _taken = select(users.c.username_key).where(
     users.c.id != bindparam("but"),
@@ -24,7 +24,7 @@ _any_taken = select(users.c.username_key, users.c.email_key).where(
 _LOOK_UP = 400  # users in one statement, two parameters each: SQLite before 3.32 takes 999
 
 
-async def refuse_taken(transaction: DatabaseTransaction, row: Mapping[str, Any], *, but: UserId | None = None) -> None:
+async def refuse_taken(transaction: SessionTransaction, row: Mapping[str, Any], *, but: UserId | None = None) -> None:
     """Raises `UsernameTaken`, else `EmailTaken`, if someone `but` this user has one of the keys in `row`."""
     keys = {key: row[key] for key in ("username_key", "email_key")}
     taken = list((await transaction.execute(_taken, {**keys, "but": but or 0})).scalars())
@@ -34,7 +34,7 @@ async def refuse_taken(transaction: DatabaseTransaction, row: Mapping[str, Any],
         raise EmailTaken
 
 
-async def refuse_any_taken(transaction: DatabaseTransaction, rows: Sequence[Mapping[str, Any]]) -> None:
+async def refuse_any_taken(transaction: SessionTransaction, rows: Sequence[Mapping[str, Any]]) -> None:
     """As `refuse_taken`, for new users who are added one after the other."""
     usernames: set[str] = set()
     emails: set[str] = set()

@@ -22,8 +22,8 @@ from ....domain.users import (
     username_key,
 )
 from ...unit_of_work.guards import Guard, locks, reads, writes
+from ..session_transaction import SessionTransaction
 from ..tables import users
-from ..transaction import DatabaseTransaction
 from .bulk_insert import BulkInsert
 from .pages import Pages, contains
 from .taken_names import refuse_any_taken, refuse_taken
@@ -91,7 +91,7 @@ _delete = (
 
 
 class DatabaseUsers:
-    def __init__(self, unit: Guard, transaction: DatabaseTransaction) -> None:
+    def __init__(self, unit: Guard, transaction: SessionTransaction) -> None:
         self.unit = unit
         self._transaction = transaction
 
@@ -144,19 +144,19 @@ class DatabaseUsers:
         after: Position | None = None,
         limit: int,
     ) -> list[User]:
-        rows = await self._transaction.fetch(
+        rows = await self._transaction.execute(
             *_pages.page(self._transaction.dialect, _parameters(where), sort, after, limit)
         )
         return self._transaction.read_all([_user(row) for row in rows])
 
     @reads
     async def count(self, where: UserFilter = EVERY_USER) -> int:
-        result = await self._transaction.fetch(*_pages.count(_parameters(where)))
+        result = await self._transaction.execute(*_pages.count(_parameters(where)))
         return result.scalar_one()  # type: ignore[no-any-return]
 
     @reads
     async def is_empty(self) -> bool:
-        return (await self._transaction.fetch(_any, {})).one_or_none() is None
+        return (await self._transaction.execute(_any, {})).one_or_none() is None
 
     @writes
     async def save(self, user: User, *, expected_version: int | None = None) -> None:
@@ -173,7 +173,7 @@ class DatabaseUsers:
             "password_hash": user.password_hash and user.password_hash.value,
         }
         await refuse_taken(self._transaction, row, but=user.id)
-        version = (await self._transaction.fetch(_save, row)).scalar_one_or_none()
+        version = (await self._transaction.execute(_save, row)).scalar_one_or_none()
         if version is None:
             raise Conflict if expected_version is None else VersionMismatch
         user.version = version
@@ -181,14 +181,14 @@ class DatabaseUsers:
 
     @writes
     async def delete(self, user: User, *, expected_version: int | None = None) -> None:
-        result = await self._transaction.fetch(
+        result = await self._transaction.execute(
             _delete, {"key": user.id, "made_from": user.version}, foreign_key=UserOwnsItems(user.id)
         )
         if result.scalar_one_or_none() is None:
             raise Conflict if expected_version is None else VersionMismatch
 
     async def _one(self, statement: Any, parameters: Mapping[str, Any]) -> User | None:
-        row = (await self._transaction.fetch(statement, parameters)).one_or_none()
+        row = (await self._transaction.execute(statement, parameters)).one_or_none()
         return None if row is None else self._transaction.read(_user(row))
 
 

@@ -1,9 +1,4 @@
-"""Promise 9 on the level of connections: a failed statement is not forgotten, whoever swallows its error.
-
-After a failed statement PostgreSQL answers COMMIT with ROLLBACK, and neither asyncpg nor SQLAlchemy says so: the
-caller believes a commit that was none. SQLite would commit what came before. With these listeners both refuse.
-pgjdbc does the same since 42.2.11 (pgjdbc issue 1697).
-"""
+"""What becomes of a connection whose statement was cancelled, or that somebody uses behind its session's back."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,20 +10,12 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 from sqlalchemy.util import await_
 
-from ...domain.errors import ConcurrentUse, StewardError, TransactionAborted
-from .drivers.lost_connections import comes_from_server
-
-_FAILURE = "steward_failure"
+from ....domain.errors import ConcurrentUse, StewardError
+from .lost_connections import comes_from_server
 
 
-def remember_failed_statements(engine: Engine) -> None:
+def keep_connections_clean(engine: Engine) -> None:
     """Install the listeners; those for cancellation only where the driver survives one (aiosqlite)."""
-    event.listen(engine, "handle_error", _remember)
-    event.listen(engine, "before_cursor_execute", _refuse_statement)
-    event.listen(engine, "commit", _refuse_commit)
-    event.listen(engine, "begin", _forget)
-    event.listen(engine, "rollback", _forget)
-    event.listen(engine, "rollback_savepoint", _forget_unless_cancelled)
     event.listen(engine, "reset", _end_transaction)
     event.listen(engine, "checkin", _drop_if_not_idle)
     if engine.dialect.name == "postgresql":
@@ -36,12 +23,6 @@ def remember_failed_statements(engine: Engine) -> None:
         event.listen(engine, "after_cursor_execute", _lock_fetches)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "handle_error", _keep_connection)
-
-
-def _remember(context: ExceptionContext) -> None:
-    connection = context.connection
-    if connection is not None and not connection.closed and not connection.invalidated:
-        connection.info.setdefault(_FAILURE, context.original_exception)  # the first is the cause of the others
 
 
 def _keep_connection(context: ExceptionContext) -> None:
@@ -52,35 +33,14 @@ def _keep_connection(context: ExceptionContext) -> None:
         context.is_disconnect = False
 
 
-def _refuse_statement(
-    connection: Connection, _cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
-) -> None:
-    if not statement.startswith("ROLLBACK TO"):
-        refuse_after_failure(connection)
-
-
-def refuse_after_failure(connection: Connection) -> None:
-    """Raises `TransactionAborted` if a statement of this transaction has failed."""
-    failure = connection.info.get(_FAILURE)
-    if failure is not None:
-        raise TransactionAborted("The transaction had failed and can only be rolled back") from failure
-
-
-def _refuse_commit(connection: Connection) -> None:
-    failure = connection.info.get(_FAILURE)
-    if failure is not None:
-        raise TransactionAborted("A statement of this transaction had failed: nothing is committed") from failure
-
-
 def _synchronize(context: ExceptionContext) -> None:
-    """After an error that the driver has raised by itself, the connection may be in the middle of a message."""
-    connection, error = context.connection, context.original_exception
-    if context.is_disconnect or connection is None or not isinstance(error, Exception):
+    error = context.original_exception
+    if context.is_disconnect or context.connection is None or not isinstance(error, Exception):
         return  # it is dropped
     if isinstance(error, StewardError):
         return  # our own refusal: nothing was sent
-    if not comes_from_server(error.__cause__ or error) and not connection.invalidated:
-        driver: Any = connection.connection.driver_connection
+    if not comes_from_server(error.__cause__ or error) and not context.connection.invalidated:
+        driver: Any = context.connection.connection.driver_connection
         context.is_disconnect = driver.is_closed() or not await_(driver.synchronize())
 
 
@@ -89,20 +49,6 @@ def _end_transaction(connection: Any, _: ConnectionPoolEntry, state: PoolResetSt
     # if it was refused here, or by SQLite for a deferred constraint. Outside a transaction this costs nothing.
     if state.asyncio_safe and state.transaction_was_reset:
         connection.rollback()
-
-
-def _forget(connection: Connection, *_: object) -> None:
-    if not connection.invalidated:
-        connection.info.pop(_FAILURE, None)
-
-
-def _forget_unless_cancelled(connection: Connection, *_: object) -> None:
-    # An interrupted statement has rolled the whole transaction back on SQLite: no savepoint is left to go on from.
-    if not connection.invalidated and isinstance(connection.info.get(_FAILURE), Exception):
-        connection.info.pop(_FAILURE)
-
-
-# Who uses a connection behind its session's back, and what becomes of the connection
 
 
 def driver_lock(connection: Connection | None) -> asyncio.Lock | None:

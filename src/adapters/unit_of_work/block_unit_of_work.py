@@ -6,11 +6,9 @@ and so the in-memory backend behaves as the databases do.
 """
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from types import FrameType, TracebackType
 from typing import Any, Self, TypeVar
 
 from ...domain.errors import (
@@ -25,7 +23,7 @@ from ...domain.errors import (
 from ...service_layer import deadline
 from ..clock import FrozenTime
 from . import open_blocks
-from .blocks import Block, BlockKind, InnerBlock
+from .blocks import Block, BlockExit, BlockExits, BlockKind, InnerBlock
 from .completion import run_to_completion
 from .statement_guard import StatementGuard
 from .transaction import Transaction, TransactionMode
@@ -42,6 +40,7 @@ class BlockUnitOfWork(StatementGuard):
         self._transaction = transaction
         self._clock = clock
         self._now: datetime | None = None
+        self.entering: BlockExit | None = None  # of the `async with` that is being entered
         self._frozen_time = FrozenTime(clock)
 
     @property
@@ -59,23 +58,14 @@ class BlockUnitOfWork(StatementGuard):
 
     # Entering
 
-    # Both are plain functions, so that the frame that calls them is the one in which the `async with` stands: it alone
-    # tells which block is left when a generator with a block of its own is suspended inside.
-
-    def __aenter__(self) -> Coroutine[Any, Any, Self]:
-        return self._enter_writing(sys._getframe(1))  # noqa: SLF001 - there is no public name for it
-
-    def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> Coroutine[Any, Any, None]:
-        return self._leave_writing(sys._getframe(1), error)  # noqa: SLF001
-
-    async def _enter_writing(self, frame: FrameType) -> Self:
-        (await self.enter(BlockKind.WRITING)).frame_id = id(frame)
+    async def __aenter__(self) -> Self:
+        exit_, self.entering = self.entering, None
+        block = await self.enter(BlockKind.WRITING)
+        if exit_ is not None:
+            exit_.block = block
         return self
 
-    async def _leave_writing(self, frame: FrameType, error: BaseException | None) -> None:
-        await self.leave(self._blocks.to_leave(frame), error)
+    __aexit__ = BlockExits()
 
     def reading(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Self]:
         return InnerBlock(self, BlockKind.READING, snapshot=snapshot)
@@ -162,7 +152,9 @@ class BlockUnitOfWork(StatementGuard):
 
     # Leaving
 
-    async def leave(self, block: Block, error: BaseException | None) -> None:
+    async def leave(self, block: Block | None, error: BaseException | None) -> None:
+        """Leave `block`, or the innermost `async with uow` of the running task."""
+        block = block or self._blocks.innermost_plain()
         refusal: UnitOfWorkError | None = None
         try:
             if not block.is_open:

@@ -2,11 +2,12 @@
 
 import asyncio
 import weakref
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
-from types import FrameType, TracebackType
-from typing import Protocol, TypeVar
+from types import TracebackType
+from typing import Any, Protocol, TypeVar, overload
 
 from ...domain.errors import ConcurrentUse, NotInTransaction, TransactionAborted
 from . import open_blocks
@@ -24,7 +25,7 @@ class Block:
     there would heal.
 
     The contexts of a task that is lost, and of connections that were opened in it, keep its block. So the block knows
-    neither the task nor the frame of its `async with` but by references that let them go.
+    the task by a weak reference.
     """
 
     store: object
@@ -36,7 +37,6 @@ class Block:
     wrote: bool = False
     pinned: bool = False
     failure: BaseException | None = None
-    frame_id: int | None = None  # of the frame in which its `async with` stands; of plain blocks alone
 
 
 class Blocks:
@@ -81,7 +81,6 @@ class Blocks:
             del self._stack[position:]
         elif block in self._orphans:
             self._orphans.remove(block)
-        block.frame_id = None
         open_blocks.leave(block)
 
     def is_outermost(self, block: Block) -> bool:
@@ -95,14 +94,8 @@ class Blocks:
 
     # Who may use them
 
-    def to_leave(self, frame: FrameType) -> Block:
-        """The plain block that is left in `frame`: the innermost that was entered there, which may have ended already.
-
-        An `AsyncExitStack` enters and leaves in frames of its own: then it is the innermost of the running task.
-        """
-        for block in reversed(self._orphans + self._stack):
-            if block.frame_id == id(frame):
-                return block
+    def innermost_plain(self) -> Block:
+        """Return the innermost `async with uow` of the running task, or of the last task that used the unit."""
         here = [block for block in open_blocks.here() if isinstance(block, Block) and block.blocks is self]
         for block in (*here, *reversed(self._stack)):
             if block.kind is BlockKind.WRITING:
@@ -177,12 +170,57 @@ class Blocks:
 
 
 class _Unit(Protocol):
+    entering: "BlockExit | None"
+
     async def enter(self, kind: BlockKind, *, snapshot: bool = False) -> Block: ...
 
-    async def leave(self, block: Block, error: BaseException | None) -> None: ...
+    async def leave(self, block: Block | None, error: BaseException | None) -> None: ...
 
 
 Unit = TypeVar("Unit", bound=_Unit)
+
+
+class BlockExit:
+    """The `__aexit__` of one `async with uow`: it leaves the block that was entered there, and no other.
+
+    When a generator with a block of its own is suspended inside, the innermost block is not the one that is left.
+    """
+
+    def __init__(self, unit: _Unit) -> None:
+        self._unit = unit
+        self.block: Block | None = None
+
+    async def __call__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._unit.leave(self.block, error)
+
+
+class BlockExits:
+    """Makes a `BlockExit` for each `async with uow`.
+
+    Python reads `__aexit__` once for each `async with`, before it calls `__aenter__` (The Python Language Reference,
+    8.9.3), which then tells the exit its block.
+    """
+
+    @overload
+    def __get__(self, unit: None, owner: type) -> Callable[..., Coroutine[Any, Any, None]]: ...
+
+    @overload
+    def __get__(self, unit: _Unit, owner: type | None = None) -> BlockExit: ...
+
+    def __get__(self, unit: _Unit | None, owner: type | None = None) -> Any:
+        if unit is None:
+            return leave_innermost
+        unit.entering = BlockExit(unit)
+        return unit.entering
+
+
+async def leave_innermost(
+    unit: _Unit, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+) -> None:
+    """What `AsyncExitStack` gets, which reads `__aexit__` of the class."""
+    await unit.leave(None, error)
 
 
 class InnerBlock(AbstractAsyncContextManager[Unit]):
@@ -204,5 +242,4 @@ class InnerBlock(AbstractAsyncContextManager[Unit]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._block is not None
         await self._unit.leave(self._block, error)

@@ -29,6 +29,14 @@ async def in_a_savepoint(database: Any, never: Callable[[], Awaitable[None]]) ->
 
 
 async def in_a_reading_block(database: Any, never: Callable[[], Awaitable[None]]) -> None:
+    if database.lane is not None:
+        database.lane.inline = None  # as for a statement that takes long on SQLite: by a connection of the pool
+    async with database.unit_of_work().reading() as uow:
+        await uow.users.is_empty()
+        await never()
+
+
+async def in_a_snapshot(database: Any, never: Callable[[], Awaitable[None]]) -> None:
     async with database.unit_of_work().reading(snapshot=True) as uow:
         await uow.users.is_empty()
         await never()
@@ -69,6 +77,7 @@ async def in_a_plain_session(database: Any, never: Callable[[], Awaitable[None]]
         in_a_block,
         in_a_savepoint,
         in_a_reading_block,
+        in_a_snapshot,
         in_a_block_that_is_entered_by_hand,
         in_a_generator,
         with_its_session,

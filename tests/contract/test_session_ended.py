@@ -20,6 +20,7 @@ USES: dict[str, Call] = {
     "get": lambda session: session.get(Tag, 1),
     "connection": lambda session: session.connection(),
     "run_sync": lambda session: session.run_sync(lambda sync: sync.execute(select(Tag))),
+    "get_bind": lambda session: session.run_sync(lambda sync: sync.get_bind()),
     "flush": lambda session: session.flush(),
     "merge": lambda session: session.merge(Tag(id=1, name="late")),
     "begin_nested": lambda session: session.begin_nested().__aenter__(),

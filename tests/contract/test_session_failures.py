@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, inspect, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -50,6 +50,10 @@ FAILURES: dict[str, Call] = {
     "autoflush": fail_in_autoflush,
     "run_sync": lambda session: session.run_sync(lambda sync: sync.execute(insert(Tag).values(name="taken"))),
     "run_sync_flush": lambda session: session.run_sync(flush_with, Tag(name="taken")),
+    "bulk_insert": lambda session: session.run_sync(
+        lambda sync: sync.bulk_insert_mappings(inspect(Tag), [{"name": "new"}, {"name": "taken"}])
+    ),
+    "bulk_save": lambda session: session.run_sync(lambda sync: sync.bulk_save_objects([Tag(name="taken")])),
     "connection": lambda session: on_connection(session, "INSERT INTO tags (name) VALUES ('taken')"),
 }
 FAILURE = pytest.mark.parametrize("fail", [pytest.param(fail, id=name) for name, fail in FAILURES.items()])

@@ -49,27 +49,25 @@ class GuardedSyncSession(Session):
     handed_over: Callable[[], Connection] | None = None  # makes a connection whose transaction has begun already
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        self.refuse_late_use()
         return super().get_bind(*args, **kwargs) if self.handed_over is None else self.handed_over()
+
+    def refuse_late_use(self, *_: object) -> None:
+        """Raise `NotInTransaction` after the session's block, and `ConcurrentUse` in a second task."""
+        if not self.owner.is_inside:
+            self.owner.enter_session(self, attach_only=True)
 
     @property
     def is_pending(self) -> bool:
         """Whether a flush would write. An attribute that was set to the value that it had is no change."""
         return bool(self.new or self.deleted) or any(self.is_modified(each) for each in self.dirty)
 
-    def flush(self, objects: Sequence[Any] | None = None) -> None:
-        if self.owner.is_inside:
-            self._flush_inside(objects)
-        else:
-            _guarded(GuardedSyncSession._flush_inside)(self, objects)
-
-    def _flush_inside(self, objects: Sequence[Any] | None) -> None:
-        if not self.is_pending:
-            super().flush(objects)
-            return
+    def write_pending(self, write: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Run a method of `Session` that writes objects and, if it fails, rolls back by itself."""
         self.owner.before_write()
         self.is_flushing = True
         try:
-            super().flush(objects)
+            write(self, *args, **kwargs)
         except BaseException as error:  # of Python's too: what was flushed before it stays in the transaction
             first = self.owner.statement_failed(error, heals=isinstance(error, Exception))
             if isinstance(error, Exception) and not isinstance(first, Exception):
@@ -97,6 +95,21 @@ def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
     return guarded
 
 
+def _writing(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def writing(self: GuardedSyncSession, *args: Any, **kwargs: Any) -> None:
+        self.write_pending(method, *args, **kwargs)
+
+    return _guarded(writing)
+
+
+def _flush(self: GuardedSyncSession, objects: Sequence[Any] | None = None) -> None:
+    if self.is_pending:
+        self.write_pending(Session.flush, objects)
+    else:
+        Session.flush(self, objects)
+
+
 def _only_in_step(name: str, instead: str) -> Callable[..., Any]:
     method = getattr(Session, name)
 
@@ -111,6 +124,9 @@ def _only_in_step(name: str, instead: str) -> Callable[..., Any]:
 
 for _name in ("execute", "scalar", "scalars", "connection"):
     setattr(GuardedSyncSession, _name, _guarded(getattr(Session, _name)))
+for _name in ("bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"):
+    setattr(GuardedSyncSession, _name, _writing(getattr(Session, _name)))
+GuardedSyncSession.flush = functools.wraps(Session.flush)(_guarded(_flush))  # type: ignore[method-assign]
 for _name, _instead in (
     ("commit", "call uow.commit()"),
     ("prepare", "call uow.commit()"),
@@ -124,10 +140,7 @@ for _name, _instead in (
     setattr(GuardedSyncSession, _name, _only_in_step(_name, _instead))
 
 
-@event.listens_for(GuardedSyncSession, "before_attach")
-def _refuse_attach(session: GuardedSyncSession, _: object) -> None:
-    if not session.owner.is_inside:
-        session.owner.enter_session(session, attach_only=True)
+event.listen(GuardedSyncSession, "before_attach", GuardedSyncSession.refuse_late_use)
 
 
 @event.listens_for(GuardedSyncSession, "after_begin")
@@ -150,10 +163,8 @@ class GuardedSession(AsyncSession):
 
     def begin_nested(self) -> Any:
         """As `uow.savepoint()`, to be entered by `async with`."""
-        owner = self.sync_session.owner
-        if not owner.is_inside:
-            owner.enter_session(self.sync_session, attach_only=True)
-        return owner.savepoint()
+        self.sync_session.refuse_late_use()
+        return self.sync_session.owner.savepoint()
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """As in `AsyncSession`; in a reading block all rows are read at once, because a stream needs a transaction."""

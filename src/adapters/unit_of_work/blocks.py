@@ -217,9 +217,9 @@ class BlockExits:
 
 
 async def leave_innermost(
-    unit: _Unit, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    unit: _Unit, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
 ) -> None:
-    """What `AsyncExitStack` gets, which reads `__aexit__` of the class."""
+    """The `__aexit__` that `AsyncExitStack` uses: it reads that of the class."""
     await unit.leave(None, error)
 
 

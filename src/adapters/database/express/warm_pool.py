@@ -41,6 +41,8 @@ class WarmPool(AsyncAdaptedQueuePool):
 
     def release(self, pooled: PoolProxiedConnection) -> None:
         """Instead of `close`, of one that is outside a transaction."""
+        if _is_collected(pooled):
+            return
         if self.must_return:
             pooled.close()
         else:
@@ -98,6 +100,13 @@ class WarmPool(AsyncAdaptedQueuePool):
 
 # Its log stays SQLAlchemy's, which names it after the class.
 WarmPool.__module__ = AsyncAdaptedQueuePool.__module__
+
+
+def _is_collected(pooled: PoolProxiedConnection) -> bool:
+    """Whether SQLAlchemy has dropped it, because its user was lost to the garbage collector: then the blocks of that
+    user are left after it."""
+    record: Any = pooled._connection_record  # noqa: SLF001
+    return record is None or record.fairy_ref is None or record.fairy_ref() is not pooled
 
 
 async def connection_of(engine: AsyncEngine) -> PoolProxiedConnection:

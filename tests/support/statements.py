@@ -44,7 +44,7 @@ def counted(database: Database) -> Iterator[Cost]:
     """Count what is sent inside the block, on all of the database's connections.
 
     SQLAlchemy tells of the begin and the end of what it calls a transaction, whether or not a round trip is made for
-    it: a connection in autocommit makes none, and on SQLite we begin by ourselves, past SQLAlchemy.
+    it: a connection in autocommit makes none, and on SQLite BEGIN is a statement of ours.
     """
     cost = Cost()
 
@@ -52,9 +52,7 @@ def counted(database: Database) -> Iterator[Cost]:
         cost.sent.append(sql)
 
     def begun(connection: Connection) -> None:
-        if database.dialect == "sqlite":
-            cost.sent.extend(connection.get_execution_options().get("steward_begin", ()))
-        elif _in_transaction(connection) and not connection.info.pop(_BEGUN, False):
+        if database.dialect == "postgresql" and _in_transaction(connection) and not connection.info.pop(_BEGUN, False):
             cost.sent.append("BEGIN")
 
     def committed(connection: Connection) -> None:

@@ -243,7 +243,8 @@ async def test_an_unknown_outcome_tells_whether_to_repeat(
 
     ada = await edge.user()
     as_ada = await edge.bearer(ada["id"])
-    monkeypatch.setattr("steward.adapters.database.transaction.DatabaseTransaction.commit", lost)
+    monkeypatch.setattr("steward.adapters.database.session_transaction.SessionTransaction.commit", lost)
+    monkeypatch.setattr("steward.adapters.database.express.express_transaction.ExpressTransaction.commit", lost)
     headers = {**as_ada, **(keyed() if with_key else {})}
     answer = await edge.client.post("/items", json={"name": "Box"}, headers=headers)
     assert problem_of(answer) == (503, "outcome_unknown")

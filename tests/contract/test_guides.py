@@ -14,10 +14,14 @@ from steward.adapters.database.database import Database
 from steward.adapters.memory import MemoryDatabase
 from steward.domain import errors
 from steward.domain.actors import Actor
+from steward.domain.items import ItemId
 from steward.domain.users import NewUser
 from steward.service_layer import items, users
 from steward.service_layer.retry import run
+from steward.service_layer.unit_of_work import UnitOfWork
+from steward.testing import given_user
 
+from ..support.statements import counted
 from .their_pytest import their_pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -25,6 +29,21 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 def examples(guide: str) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", (DOCS / guide).read_text(), re.MULTILINE | re.DOTALL)
+
+
+async def test_who_commits_and_when_is_as_both_pages_say(store: MemoryDatabase | Database) -> None:
+    answer = examples("unit-of-work.md")[0]
+    assert answer in (DOCS.parent / "README.md").read_text()
+    assert len(answer.splitlines()) <= 12
+    known: dict[str, Any] = {"Actor": Actor, "UnitOfWork": UnitOfWork, "items": items}
+    exec(answer, known)
+    me = Actor.of(await given_user(store))
+    with counted(store) if isinstance(store, Database) else contextlib.nullcontext() as cost:
+        await known["pack"](store.unit_of_work(), me)
+    if cost is not None:
+        sent = [word for word in cost.shape if word != "PRAGMA"]
+        assert (sent[0], sent[-1], sent.count("BEGIN"), sent.count("COMMIT")) == ("BEGIN", "COMMIT", 1, 1)
+    assert (await items.get_item(store.unit_of_work(), me, item_id=ItemId(1))).quantity == 2
 
 
 @pytest.mark.parametrize("number", range(len(examples("unit-of-work.md"))))
@@ -40,6 +59,7 @@ async def test_an_example_of_the_unit_of_work_is_true_on_every_backend(
     known: dict[str, Any] = {
         **{name: value for name, value in vars(errors).items() if inspect.isclass(value)},
         "Actor": Actor,
+        "UnitOfWork": UnitOfWork,
         "NewUser": NewUser,
         "asyncio": asyncio,
         "contextlib": contextlib,

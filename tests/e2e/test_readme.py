@@ -73,7 +73,7 @@ def test_make_test_runs_the_tests() -> None:
 
 
 def test_the_python_example_prints_what_is_said(tmp_path: Path) -> None:
-    example, *_ = blocks(README, "python")
+    _, example, *_ = blocks(README, "python")
     (printed,) = blocks(README, "text")
     (tmp_path / "example.py").write_text(example, encoding="utf-8")
     done = subprocess.run(

@@ -13,7 +13,7 @@ INSTALL_LOCKED = $(BIN)/python -m pip install --quiet --disable-pip-version-chec
 INSTALL_HERE   = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 
-.PHONY: help run test test-all test-rest serializable scale fuzz faults faults-short bench bench-scale bench-login bench-pages check format openapi release-openapi lock clean
+.PHONY: help run test test-all test-rest ordinary-path serializable scale fuzz faults faults-short bench bench-scale bench-login bench-pages check format openapi release-openapi lock clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -29,11 +29,14 @@ test: $(VENV)/dev.done ## Run the short suite: each promise in memory, on SQLite
 
 test-all: $(VENV)/dev.done ## Run every test but those of faults, fuzz and scale
 	@$(PYTEST) --suite=all
-	@$(MAKE) --no-print-directory serializable
+	@$(MAKE) --no-print-directory ordinary-path serializable
 
 test-rest: $(VENV)/dev.done ## Run what test-all has beyond test
 	@$(PYTEST) --suite=rest
-	@$(MAKE) --no-print-directory serializable
+	@$(MAKE) --no-print-directory ordinary-path serializable
+
+ordinary-path: $(VENV)/dev.done ## The short suite's tests of databases again, without the express lane
+	@STEWARD_EXPRESS=off $(PYTEST) -k "sqlite or postgres" --suite=short
 
 # Where a conflict could show. Not with plain sessions, which nobody runs again, nor what is about READ COMMITTED itself.
 SERIALIZABLE = tests/contract/test_contract.py tests/integration/use_cases $(wildcard tests/integration/transactions/test_racing_*.py) \

@@ -24,10 +24,9 @@ BACKENDS = ("memory", *DATABASE_BACKENDS)
 # A busy machine is no reason to send a test away, nor to ask a connection whether it is still there.
 PATIENT = PoolSettings(wait=60, connect=60, statement=60, busy=60, ping=60)
 TESTS = Path(__file__).parent
-# `STEWARD_TEST_EXPRESS=off` runs every test without the express lane, in this process and in those that it starts.
-if os.environ.get("STEWARD_TEST_EXPRESS") == "off":
+# `STEWARD_EXPRESS=off` runs every test without the express lane, in this process and in those that it starts.
+if os.environ.get("STEWARD_EXPRESS") == "off":
     (Database.__init__.__kwdefaults__ or {})["express"] = False
-    os.environ["STEWARD_EXPRESS"] = "off"
 # What `make test` runs: each promise once on every backend, and each operation once through HTTP.
 SHORT = tuple(
     TESTS / path for path in ("unit", "contract", "integration/use_cases", "e2e/http/test_every_operation.py")

@@ -6,7 +6,7 @@ program, made before it starts.
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -90,7 +90,8 @@ def no_rollback_on_cancel() -> None:
     leave = BlockUnitOfWork.leave
     left: list[tuple[Any, Any]] = []  # or the garbage collector would clean up
 
-    async def leave_as_it_is(self: BlockUnitOfWork, block: Block, error: BaseException | None) -> None:
+    async def leave_as_it_is(self: BlockUnitOfWork, block: Block | None, error: BaseException | None) -> None:
+        block = block or self._blocks.innermost_plain()
         transaction = self._transaction
         assert isinstance(transaction, SessionTransaction)
         if isinstance(error, asyncio.CancelledError) and not block.committed:
@@ -139,15 +140,18 @@ def read_modify_write_transfer() -> None:
 
 def retry_of_an_ambiguous_commit() -> None:
     """A connection that is lost during COMMIT is taken for a conflict, of which nothing is stored."""
-    commit = SessionTransaction.commit
+    for transaction in (SessionTransaction, ExpressTransaction):
+        _patch(transaction, "commit", _or_conflict(transaction.commit))
 
-    async def commit_or_conflict(self: SessionTransaction) -> None:
+
+def _or_conflict(commit: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Awaitable[None]]:
+    async def commit_or_conflict(self: Any) -> None:
         try:
             await commit(self)
         except OutcomeUnknown as error:
             raise Conflict from error
 
-    _patch(SessionTransaction, "commit", commit_or_conflict)
+    return commit_or_conflict
 
 
 def check_then_insert_idempotency() -> None:

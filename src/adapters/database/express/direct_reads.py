@@ -29,7 +29,7 @@ class DirectReads:
         if self._inline is not None:
             rows = await self._inline.fetch(direct.sql, direct.arguments(parameters))
             if rows is not None:
-                return Rows(direct.rows(rows))
+                return Rows(direct.rows(rows), direct.names)
         if self._connection is None:
             await self.connect()
         assert self._connection is not None
@@ -46,7 +46,7 @@ class DirectReads:
                     continue
                 await self._repair(driver, error)
                 raise
-        return Rows(direct.rows(records))
+        return Rows(direct.rows(records), direct.names)
 
     @property
     def needs_connection(self) -> bool:

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from sqlalchemy import Connection, Executable, Table
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Dialect, IteratorResult, Result
+from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
 
@@ -32,6 +33,7 @@ class DirectStatement:
             return
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
+        self.names = [column.name for column in columns]
         self.writes = compiled.isinsert or compiled.isupdate or compiled.isdelete
         # One row by its key may take any number of others with it.
         self.cascades = compiled.isdelete and _is_cascaded_from(statement.table)  # type: ignore[attr-defined]
@@ -85,10 +87,17 @@ def direct_statements(engine: AsyncEngine) -> DirectStatements:
 
 
 class Rows:
-    """What was read, as SQLAlchemy's `Result` gives it to those who read it whole."""
+    """The rows of a statement, read whole; each has its values in the order of the columns.
 
-    def __init__(self, rows: Sequence[Sequence[Any]]) -> None:
+    It has the methods that repositories use most. All others, and what those raise, are of SQLAlchemy's `Result`.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[Any]], names: Sequence[str]) -> None:
         self._rows = rows
+        self._names = names
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._result, name)
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
         return iter(self._rows)
@@ -96,20 +105,21 @@ class Rows:
     def all(self) -> Sequence[Sequence[Any]]:
         return self._rows
 
-    def one_or_none(self) -> Sequence[Any] | None:
-        assert len(self._rows) <= 1, "more rows than there can be"
+    def one_or_none(self) -> Any:
+        if len(self._rows) > 1:
+            return self._result.one_or_none()
         return self._rows[0] if self._rows else None
 
     def scalar_one(self) -> Any:
-        (row,) = self._rows
-        return row[0]
+        return self._rows[0][0] if len(self._rows) == 1 else self._result.scalar_one()
 
     def scalar_one_or_none(self) -> Any:
         row = self.one_or_none()
         return None if row is None else row[0]
 
-    def scalars(self) -> list[Any]:
-        return [row[0] for row in self._rows]
+    @property
+    def _result(self) -> Result[Any]:
+        return IteratorResult(SimpleResultMetaData(self._names), iter([tuple(row) for row in self._rows]))
 
 
 def report_error(connection: Connection, sql: str, error: BaseException) -> NoReturn:

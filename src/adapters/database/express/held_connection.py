@@ -52,7 +52,7 @@ class HeldConnection:
         except BaseException as error:
             await greenlet_spawn(report_error, await greenlet_spawn(self.leave_lane), statement.sql, error)
             raise
-        return Rows(statement.rows(records))
+        return Rows(statement.rows(records), statement.names)
 
     async def commit(self) -> None:
         try:

@@ -1,7 +1,7 @@
-"""Who may use a pool of connections: as many units of work as it has, and so many that wait for their turn.
+"""The queue in front of a pool: as many units of work as it has connections, and a bounded number that wait.
 
 The pool has a queue of its own, without a bound: far more clients than connections would wait there longer than any of
-them stays, and all be late. Whoever is refused here is refused at once, before anything has begun, and may come again.
+them stays, and all be late. A refusal comes at once, before anything has begun, so the client can try again.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Admission:
             patience.cancel()
 
     def leave(self) -> None:
-        """Give the slot to whoever has waited longest."""
+        """Give the slot to the task that has waited longest."""
         while self._turns:
             turn = self._turns.popleft()
             if not turn.done():

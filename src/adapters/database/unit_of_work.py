@@ -18,8 +18,11 @@ from .session_transaction import SessionTransaction
 
 
 class DatabaseUnitOfWork(BlockUnitOfWork):
-    """Its repositories know it, and are made when they are asked for: if it knew them, too, every request would leave a
-    circle of objects to the garbage collector, most of which nobody has used."""
+    """Owns one `AsyncSession` for each outermost block, and with it commit and rollback.
+
+    A repository is made for each use. If the unit kept it, every request would leave a cycle of objects to the garbage
+    collector.
+    """
 
     def __init__(self, database: object, transaction: SessionTransaction, clock: Callable[[], datetime]) -> None:
         self._database_transaction = transaction

@@ -140,8 +140,8 @@ class BlockUnitOfWork(StatementGuard):
             if not block.committed:
                 self._blocks.rollback_only_cause = error
             elif isinstance(error, asyncio.CancelledError):
-                # It is stored, and whoever was cancelled will not be told: a deadline that became a plain "timed
-                # out" here would say that nothing had happened.
+                # It is stored, and a cancelled task gets no answer. A deadline that became a plain "timed out" here
+                # would say that nothing had happened.
                 raise OutcomeUnknown("Cancelled during COMMIT: it may be stored") from error
             raise
 
@@ -173,7 +173,7 @@ class BlockUnitOfWork(StatementGuard):
                     refusal = None  # what was still going on was the commit itself
         except asyncio.CancelledError:
             if isinstance(error, OutcomeUnknown):  # a cancellation would say that nothing was stored
-                raise error  # noqa: B904 - its cause is why nobody knows
+                raise error  # noqa: B904 - its cause is why the outcome is unknown
             raise
         finally:
             self._blocks.leave(block)
@@ -208,7 +208,7 @@ class BlockUnitOfWork(StatementGuard):
     async def _rejoin(self, block: Block, error: BaseException | None) -> None:
         """What becomes of the transaction when an inner block is left."""
         around = self._blocks.around(block)
-        # GeneratorExit: a generator that holds the block was closed, and whoever closed it goes on.
+        # GeneratorExit: a generator that holds the block was closed, and its caller goes on.
         if isinstance(error, Conflict) or not isinstance(error, (Exception, GeneratorExit, type(None))):
             self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or error
         if block.kind is BlockKind.SAVEPOINT:
@@ -260,7 +260,7 @@ class BlockUnitOfWork(StatementGuard):
         except Exception:
             if error is None:
                 raise
-            # Whoever left the savepoint by `error` gets that one, and the lost transaction says so later.
+            # The caller gets `error`, by which the savepoint was left; the next statement says that the transaction is lost.
 
     async def _run_step(self, step: Coroutine[Any, Any, Result]) -> Result:
         return await run_to_completion(self._one_task.acting(step), abandon=self._transaction.abort)

@@ -25,7 +25,7 @@ class StatementGuard:
             block.wrote = True
 
     def end_statement(self, error: BaseException | None) -> None:
-        """After it. A failure that the backend has reported counts, whoever has swallowed the error."""
+        """After it. A failure that the backend has reported counts, also if the error was swallowed."""
         reported, self._reported = self._reported, None
         if reported is not None:
             self._blocks.fail(error or reported)  # what no savepoint heals is remembered already
@@ -34,7 +34,7 @@ class StatementGuard:
         self._one_task.leave()
 
     def _remember(self, error: BaseException) -> None:
-        """Promise 9: what a database would have failed for stays failed, whoever swallows the error."""
+        """Promise 9: what a database would have failed for stays failed, also if the error is swallowed."""
         if isinstance(error, (NotFound, VersionMismatch, UnitOfWorkError)):
             return  # an answer, not a failure
         if isinstance(error, (Refused, InvalidValue)):

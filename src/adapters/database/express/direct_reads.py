@@ -40,8 +40,8 @@ class DirectReads:
                 break
             except BaseException as error:
                 # A server that makes everything serializable may refuse a read for what writers have done (40001).
-                # Whoever reads holds a block open, so `run` cannot begin again. But the statement stands alone, and
-                # those writers have ended.
+                # A reading block is open, so `run` cannot begin again. But the statement stands alone, and those
+                # writers have ended.
                 if isinstance(error, asyncpg.SerializationError) and attempt < _ATTEMPTS - 1:
                     continue
                 await self._repair(driver, error)

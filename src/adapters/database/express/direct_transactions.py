@@ -1,6 +1,6 @@
 """Statements inside a transaction, and its COMMIT, straight to the driver of a pooled connection.
 
-As long as all goes well: whatever fails here is told to SQLAlchemy, which then takes the transaction over as it stands
+As long as all goes well: an error is reported to SQLAlchemy, which then takes the transaction over as it stands
 (`HeldConnection`).
 """
 

@@ -25,7 +25,7 @@ class HeldConnection:
     Everything raises what the drivers raise, or SQLAlchemy.
     """
 
-    listener: ConnectionListener | None = None  # is told of what fails after it has left the lane
+    listener: ConnectionListener | None = None  # gets the failures after it has left the lane
 
     def __init__(self, direct: Direct) -> None:
         self._direct = direct

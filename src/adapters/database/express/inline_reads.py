@@ -31,7 +31,7 @@ class Limited:
 
         What writes is not given up: SQLite would roll the whole transaction back.
         """
-        await asyncio.sleep(0)  # others have their turn, and whoever waits for this one can cancel it
+        await asyncio.sleep(0)  # others have their turn, and the task can be cancelled
         if writes:
             return _fetched(connection, sql, arguments)
         if self._is_slow(sql):

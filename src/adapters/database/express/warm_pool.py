@@ -16,9 +16,9 @@ class WarmPool(AsyncAdaptedQueuePool):
     a small statement. A connection that is given to `release` stays checked out, as `acquire` returned it, and the next
     call of `acquire` has it, the last one first.
 
-    Whoever comes the ordinary way finds those that are kept, too: they are handed back when there is no other. And
+    A checkout by SQLAlchemy finds those that are kept, too: they are handed back when there is no other. And
     nothing that the ordinary way looks at is passed by: one that has idled for `longest_idle` seconds, is closed, too
-    old, or as old as one that was lost, goes back, and is asked, or replaced, when somebody comes for it there.
+    old, or as old as one that was lost, goes back, and is checked, or replaced, at its next checkout there.
     """
 
     longest_idle = float("inf")
@@ -80,7 +80,7 @@ class WarmPool(AsyncAdaptedQueuePool):
         pooled.close()
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
-        if self.is_disposed:  # nobody would come for it any more
+        if self.is_disposed:  # there will be no further checkout
             record.invalidate()
         else:
             super()._do_return_conn(record)

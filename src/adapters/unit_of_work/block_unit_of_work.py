@@ -260,7 +260,7 @@ class BlockUnitOfWork(StatementGuard):
         except Exception:
             if error is None:
                 raise
-            # The caller gets `error`, by which the savepoint was left; the next statement says that the transaction is lost.
+            # The caller gets `error`, which left the savepoint; the next statement says that the transaction is lost.
 
     async def _run_step(self, step: Coroutine[Any, Any, Result]) -> Result:
         return await run_to_completion(self._one_task.acting(step), abandon=self._transaction.abort)

@@ -17,8 +17,8 @@ async def run_to_completion(work: Coroutine[Any, Any, Result], *, abandon: Calla
     is still under way. Level-triggered cancellation (anyio) is waited out too. If `work` fails, its own
     error is raised rather than the cancellation: it tells more.
 
-    A caller with a deadline cannot wait for ever: at its last moment `abandon` is called, once, and makes the work fail.
-    Not only if the cancellation comes here: one that came before is what most of the work is done for, to clean up.
+    A caller with a deadline cannot wait for ever: at its last moment `abandon` is called, once, and makes the work
+    fail. Not only if the cancellation comes here: one that came before is what most of the work is done for, to clean up.
     """
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)

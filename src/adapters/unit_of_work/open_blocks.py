@@ -1,7 +1,7 @@
 """Which blocks the running task stands in: what nesting, promise 7 and a clear error instead of a dead-lock need.
 
-A task started inside a block inherits its context and so stands in that block too, which is right: a caller that awaits it
-there would wait for ever for a connection that it holds itself.
+A task started inside a block inherits its context and so stands in that block too, which is right: a caller that
+awaits it there would wait for ever for a connection that it holds itself.
 """
 
 from contextvars import ContextVar

@@ -18,7 +18,7 @@ async def run_to_completion(work: Coroutine[Any, Any, Result], *, abandon: Calla
     error is raised rather than the cancellation: it tells more.
 
     A caller with a deadline cannot wait for ever: at its last moment `abandon` is called, once, and makes the work
-    fail. Not only if the cancellation comes here: one that came before is what most of the work is done for, to clean up.
+    fail. Not only if the cancellation comes here: most of the work is the clean-up after an earlier one.
     """
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)

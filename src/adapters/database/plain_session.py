@@ -84,8 +84,8 @@ class OneTaskSession(AsyncSession):
                 yield
 
     async def commit(self) -> None:
-        """Awaited to its end also when the task is cancelled. Raises `TransactionAborted` if a failed statement's error was
-        swallowed, `OutcomeUnknown` if the connection broke, or if the task was cancelled and the COMMIT carried out."""
+        """Awaited to its end also when the task is cancelled. Raises `TransactionAborted` if the error of a statement
+        was swallowed, `OutcomeUnknown` if the connection broke, or if the task was cancelled and COMMIT carried out."""
         with self.alone():
             await self.commit_by(super().commit())
 

@@ -148,5 +148,5 @@ def _careless_app(container: Container) -> FastAPI:
 
 if __name__ == "__main__":
     http_app.create_app = _careless_app  # type: ignore[assignment]
-    answers.item_json = _broken_item_json
+    vars(answers)["item_json"] = _broken_item_json
     main()

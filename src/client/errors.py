@@ -39,7 +39,8 @@ class ConnectionFailed(StewardError):
 
 
 class OutcomeUnknown(StewardError):
-    """The connection broke before the answer came, or during the server's COMMIT: it may or may not be stored.
+    """The connection broke before the answer came, or during the server's COMMIT, or the server failed after it: it may
+    or may not be stored.
 
     With an `idempotency_key` repeat the call with that key: it takes effect once. Without one, look first.
     """

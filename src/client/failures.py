@@ -64,7 +64,7 @@ def failure_of_problem(error: ProblemError) -> Failure:
         error,
         lost=not stored_nothing,
         # A 502, 503 or 504 without a code of ours comes from something in between.
-        passing=code in _PASSING or (status in (502, 503, 504) and code not in _FINAL),
+        passing=code in (*_PASSING, "failed_after_commit") or (status in (502, 503, 504) and code not in _FINAL),
         final=status < 500 and status not in _BEFORE_THE_KEY and code not in _DESPITE_THE_KEY,
         retry_after=error.retry_after,
         is_expired_token=code == "token_expired",

@@ -15,6 +15,7 @@ from ..domain.actors import Actor
 from ..domain.attempts import Counter, CounterKey, Limit
 from ..domain.errors import RateLimited
 from ..domain.users import UserId, email_key, username_key
+from .tally import tallied
 from .unit_of_work import UnitOfWork
 
 
@@ -88,7 +89,8 @@ async def count_attempts(uow: UnitOfWork, actor: Actor, *, attempts: Sequence[At
         for attempt, counter in zip(attempts, counters, strict=True):
             if counter.count > attempt.limit.quota:
                 raise _limited(attempt.limit, counter, now)
-        await uow.commit()
+        with tallied():  # apart: a count is nothing that the caller wants stored
+            await uow.commit()
     return counters
 
 
@@ -98,7 +100,8 @@ async def take_back_attempts(uow: UnitOfWork, actor: Actor, *, counted: Sequence
         return
     async with uow:
         await uow.attempts.take_back(counted)
-        await uow.commit()
+        with tallied():
+            await uow.commit()
 
 
 async def refuse_beyond_limit(uow: UnitOfWork, actor: Actor, *, attempts: Sequence[Attempt]) -> None:

@@ -29,6 +29,7 @@ from ...domain.errors import (
     StorageFull,
     UsernameTaken,
 )
+from ...service_layer.tally import count_commit
 
 _UNIQUE: dict[str, type[StewardError]] = {
     "uq_users_username_key": UsernameTaken,
@@ -117,6 +118,8 @@ def raise_translated(
 ) -> NoReturn:
     """What `translating` does, for those whom a context manager would cost too much."""
     translated = translate(error, foreign_key=foreign_key, committing=committing)
+    if isinstance(translated, OutcomeUnknown):
+        count_commit()
     if translated is None or translated is error:
         raise error
     raise translated from error

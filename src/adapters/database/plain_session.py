@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession, AsyncSessionTransa
 from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import ConcurrentUse, OutcomeUnknown, TransactionAborted
-from ...service_layer import deadline
+from ...service_layer import deadline, tally
 from ..unit_of_work import open_blocks
 from ..unit_of_work.completion import run_to_completion
 from ..unit_of_work.one_task import OneTask
@@ -22,8 +22,7 @@ from .drivers.pooled_connections import driver_lock
 from .error_translation import raise_translated
 from .session_connection import SessionWithConnection
 
-_LOOKS = 1000
-_LOOK_AGAIN = 0.01  # seconds
+_LOOKS, _LOOK_AGAIN = 1000, 0.01  # how often, and after how many seconds
 
 
 class OneTaskSession(AsyncSession):
@@ -85,9 +84,8 @@ class OneTaskSession(AsyncSession):
                 yield
 
     async def commit(self) -> None:
-        """Awaited to its end also when the task is cancelled, so that its outcome is known. Raises `TransactionAborted`
-        if a statement had failed and its error was swallowed, and `OutcomeUnknown` if the connection broke, or if the
-        task was cancelled and the COMMIT carried out."""
+        """Awaited to its end also when the task is cancelled. Raises `TransactionAborted` if the error of a statement
+        was swallowed, `OutcomeUnknown` if the connection broke, or if the task was cancelled and COMMIT carried out."""
         with self.alone():
             await self.commit_by(super().commit())
 
@@ -98,6 +96,8 @@ class OneTaskSession(AsyncSession):
         async def carry_out() -> None:
             await work
             self.stored = began
+            if began:
+                tally.count_commit()
 
         try:
             with self.cancellation_after_commit(), deadline.committing():

@@ -20,7 +20,7 @@ from ...domain.errors import (
     TransactionAborted,
     UnitOfWorkError,
 )
-from ...service_layer import deadline
+from ...service_layer import deadline, tally
 from ..clock import FrozenTime
 from . import open_blocks
 from .blocks import Block, BlockExit, BlockExits, BlockKind, InnerBlock
@@ -148,6 +148,7 @@ class BlockUnitOfWork(StatementGuard):
     async def _commit_and_end(self, block: Block) -> None:
         await self._transaction.commit()
         block.committed = True
+        tally.count_commit()
         await self._transaction.end()
 
     # Leaving

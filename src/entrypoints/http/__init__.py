@@ -3,7 +3,7 @@
 A request passes, in this order:
 
     entrypoints/server/protocol   what is not HTTP as it should be
-    middleware/envelope           its id, the headers of its answer, and the path as the routes know it
+    middleware/envelope           its id, its tally, the headers of its answer, and the path as the routes know it
     middleware/observed           what the access log (`access_log`) and /metrics (`metrics`) count of it
     middleware/cors               web origins that may read the answer, where the settings list some
     middleware/catch_all          the answers for errors, and for what was not foreseen

@@ -108,6 +108,7 @@ ATTEMPTS: dict[str, Wrong] = {
     "delete_user": lambda s: Call("DELETE", f"/users/me?items=transfer&to={2**62}", by=s.as_ada),
 }  # fmt: skip
 
+AFTER_COMMIT = ("outcome_unknown", "failed_after_commit")  # test_failing_database.py, test_failing_after_commit.py
 KEYS = ("malformed_idempotency_key", "idempotency_key_reused", "idempotency_key_in_use")
 
 NOT_AUTHENTICATED = {"not_authenticated", "token_expired", "token_revoked"}
@@ -153,7 +154,7 @@ async def test_every_documented_problem_is_produced_or_said_to_be_out_of_reach(e
         *((operation, "precondition_required") for operation in CHANGING),
         *((operation, code) for operation in REPEATABLE for code in KEYS),
         *((operation, code) for operation in [*WRITING, *READING] for code in OF_ANY_STATEMENT.values()),
-        *((operation, code) for operation in WRITING for code in [*OF_WRITING.values(), "outcome_unknown"]),
+        *((operation, code) for operation in WRITING for code in [*OF_WRITING.values(), *AFTER_COMMIT]),
     }
     assert produced | ELSEWHERE.keys() == edge.document.codes()
     assert not produced & ELSEWHERE.keys()

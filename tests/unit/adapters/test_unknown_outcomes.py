@@ -6,6 +6,7 @@ import pytest
 from steward.adapters.memory.database import MemoryDatabase
 from steward.adapters.memory.transaction import MemoryTransaction
 from steward.domain.errors import OutcomeUnknown
+from steward.service_layer.tally import tallied
 
 
 async def test_a_cancellation_while_a_block_is_left_does_not_hide_an_unknown_outcome(
@@ -36,3 +37,18 @@ async def test_a_cancellation_while_a_block_is_left_does_not_hide_an_unknown_out
     task.cancel()
     with pytest.raises(OutcomeUnknown):
         await task
+
+
+async def test_a_commit_counts_although_giving_the_connection_back_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the answer to that error would say that nothing was stored."""
+
+    async def fail(_: MemoryTransaction) -> None:
+        raise RuntimeError
+
+    with tallied() as tally:
+        with pytest.raises(RuntimeError):
+            async with MemoryDatabase().unit_of_work() as uow:
+                await uow.users.is_empty()
+                monkeypatch.setattr(MemoryTransaction, "end", fail)
+                await uow.commit()
+        assert tally.commits == 1

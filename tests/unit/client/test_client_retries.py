@@ -41,6 +41,7 @@ UNKNOWN = [
     httpx2.ReadTimeout("timed out"),
     httpx2.RemoteProtocolError("server disconnected"),
     problem(503, "outcome_unknown"),
+    problem(500, "failed_after_commit"),
     httpx2.Response(502, text="<h1>Bad gateway</h1>"),
     httpx2.Response(504),
 ]

@@ -12,7 +12,7 @@ from steward.domain.actors import Actor
 from steward.domain.users import Role, UserId
 from steward.entrypoints.http.middleware.observed import End, Exchange, Observed, Observers, observed
 from steward.entrypoints.http.problems.problem_responses import problem_response
-from steward.service_layer.tally import current_tally
+from steward.service_layer.tally import current_tally, tallied
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
@@ -23,7 +23,8 @@ class Seen(list[Exchange]):
 
 
 async def _call(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    await app(scope, receive, send)
+    with tallied():
+        await app(scope, receive, send)
 
 
 async def _ask(app: ASGIApp, **scope: Any) -> Exchange:

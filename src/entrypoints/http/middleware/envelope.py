@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ....service_layer.tally import tallied
 from ...request_id import begin_request, end_request
 from ..requests.headers import only_header
 from .answer_headers import OF_THE_ROUTE, complete_headers
@@ -16,7 +17,7 @@ _OVERLOOKED = re.compile(rb"%(2f|0a)", re.IGNORECASE)
 
 
 class Envelope:
-    """Request id, the headers that every answer has, and the path as the routes know it. The outermost layer."""
+    """Request id, tally, the headers that every answer has, and the path as the routes know it. The outermost layer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,7 +36,8 @@ class Envelope:
             await send(message)
 
         try:
-            await self._app(routed, receive, send_enveloped)
+            with tallied():
+                await self._app(routed, receive, send_enveloped)
         finally:
             end_request()
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ....service_layer.tally import Tally, tallied
+from ....service_layer.tally import Tally, current_tally
 from ...request_id import begin_request, current_request_id
 from ..problems.problem_responses import MEDIA_TYPE
 
@@ -92,9 +92,8 @@ class Observed:
             return
         self._observers.in_progress += 1
         try:
-            with tallied() as tally:
-                watch = _Watch(scope, receive, send, tally)
-                await self._app(scope, watch.receive, watch.send)
+            watch = _Watch(scope, receive, send)
+            await self._app(scope, watch.receive, watch.send)
         except asyncio.CancelledError:
             watch.was_cancelled = True
             raise
@@ -120,14 +119,14 @@ class Observed:
 class _Watch:
     """Of one request: passes the messages on, and looks at them."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, tally: Tally) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._began = time.perf_counter()
         self._receive: Callable[[], Awaitable[Message]] = receive
         self._send = send
         self._is_problem = self._is_whole = self._has_left = self._was_broken_off = self.was_cancelled = False
         self._wants_head_alone: bool = scope["wants_head_alone"]
         method: str = "HEAD" if self._wants_head_alone else scope["method"]
-        self.exchange = Exchange(current_request_id(), method, tally=tally)
+        self.exchange = Exchange(current_request_id(), method, tally=current_tally() or Tally())
         self._break_off: Callable[[], None] | None = scope.get("steward.break_off")
         if self._break_off is not None:
             scope["steward.break_off"] = self.break_off

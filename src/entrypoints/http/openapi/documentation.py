@@ -12,7 +12,7 @@ from . import examples
 _EVERYWHERE = ("invalid_request", "internal_error")
 _WITH_DATABASE = ("overloaded", "database_unavailable", "deadline_exceeded", "schema_out_of_date")
 _WITH_BODY = ("malformed_json", "request_timeout", "body_too_large", "unsupported_media_type")
-_WRITING = ("conflict", "outcome_unknown", "storage_full")
+_WRITING = ("conflict", "failed_after_commit", "outcome_unknown", "storage_full")
 _CONDITIONAL = ("version_mismatch", "precondition_required")
 _REPEATABLE = ("malformed_idempotency_key", "idempotency_key_in_use", "idempotency_key_reused")
 

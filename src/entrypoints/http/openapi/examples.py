@@ -205,6 +205,7 @@ DETAILS = {error.code: str(error) for error in _ERRORS} | {
     "route_not_found": "There is no such problem",
     "shutting_down": "This server is ending",
     "internal_error": "Something went wrong on our side",
+    "failed_after_commit": "Something went wrong on our side. What had been committed before is stored",
     "invalid_cursor": "This cursor was not given out for this list",
     "body_too_large": "A body has at most 1048576 bytes",
     "unsupported_media_type": "The body has to be application/json",

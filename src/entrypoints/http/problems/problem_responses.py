@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from ....domain import errors
+from ....service_layer.tally import may_have_committed
 from ...request_id import current_request_id
 from .problem_types import PROBLEM_TYPES, TOKEN_PATH, ProblemType
 
@@ -89,6 +90,9 @@ def problem_response(
     scope: Scope, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     kind = PROBLEM_TYPES[code]
+    if kind.says_nothing_stored and may_have_committed():
+        kind, headers = PROBLEM_TYPES["failed_after_commit"], None
+        detail += ". What had been committed before is stored"
     body = problem_members(
         kind,
         detail,

@@ -26,7 +26,13 @@ class ProblemType:
     def uri(self) -> str:
         return f"/problems/{self.slug}"
 
+    @property
+    def says_nothing_stored(self) -> bool:
+        """Return True if a client relies on it: such a problem is for requests that have committed nothing."""
+        return self.code == "conflict" or (self.status >= 500 and self.code not in _STORED_PERHAPS)
 
+
+_STORED_PERHAPS = ("failed_after_commit", "outcome_unknown")
 _TYPES = (
     ProblemType("bad_request", 400, "Bad request", "Send HTTP/1.1 (RFC 9112)."),
     ProblemType(
@@ -138,6 +144,13 @@ _TYPES = (
         500,
         "Internal error",
         "A bug of ours; nothing was stored. Report the `request_id`.",
+    ),
+    ProblemType(
+        "failed_after_commit",
+        500,
+        "Failed after a commit",
+        "It is stored as a whole or in part, or may be: repeat the request with the same Idempotency-Key, or read "
+        "first. Report the `request_id`.",
     ),
     ProblemType("overloaded", 503, "Overloaded", "Nothing was stored. Repeat the request after a pause.", 1),
     ProblemType(

@@ -27,6 +27,7 @@ TESTS = Path(__file__).parent
 # `STEWARD_EXPRESS=off` runs every test without the express lane, in this process and in those that it starts.
 if os.environ.get("STEWARD_EXPRESS") == "off":
     (Database.__init__.__kwdefaults__ or {})["express"] = False
+EXPRESS = pytest.mark.skipif(os.environ.get("STEWARD_EXPRESS") == "off", reason="about the express lane, which is off")
 # What `make test` runs: each promise once on every backend, and each operation once through HTTP.
 SHORT = tuple(
     TESTS / path for path in ("unit", "contract", "integration/use_cases", "e2e/http/test_every_operation.py")

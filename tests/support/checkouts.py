@@ -1,7 +1,7 @@
 """How many connections are acquired from a database's pools, in the ordinary way or as they stand at hand."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import PoolProxiedConnection, event
@@ -22,11 +22,21 @@ def checkouts(*engines: AsyncEngine) -> Iterator[list[None]]:
 @contextmanager
 def _counted(engine: AsyncEngine, acquired: list[None]) -> Iterator[None]:
     pool = engine.sync_engine.pool
-    assert isinstance(pool, WarmPool)
-    acquire = pool.acquire
 
     def took(*_: Any) -> None:
         acquired.append(None)
+
+    event.listen(pool, "checkout", took)
+    try:
+        with _counted_at_hand(pool, took) if isinstance(pool, WarmPool) else nullcontext():
+            yield
+    finally:
+        event.remove(pool, "checkout", took)
+
+
+@contextmanager
+def _counted_at_hand(pool: WarmPool, took: Callable[[], None]) -> Iterator[None]:
+    acquire = pool.acquire
 
     def acquire_and_tell() -> PoolProxiedConnection | None:
         pooled = acquire()
@@ -34,10 +44,8 @@ def _counted(engine: AsyncEngine, acquired: list[None]) -> Iterator[None]:
             took()
         return pooled
 
-    event.listen(pool, "checkout", took)
     pool.acquire = acquire_and_tell  # type: ignore[method-assign]
     try:
         yield
     finally:
-        event.remove(pool, "checkout", took)
         del pool.acquire

@@ -101,8 +101,9 @@ class BlockUnitOfWork(StatementGuard):
     async def _begin(self, kind: BlockKind, mode: TransactionMode) -> None:
         if kind is BlockKind.SAVEPOINT:
             raise NotInTransaction("A savepoint stands inside a block that writes")
-        open_blocks.refuse_second(self._store)
-        self._blocks.refuse_late_task()
+        if open_blocks.innermost() is not None:
+            open_blocks.refuse_second(self._store)
+            self._blocks.refuse_late_task()
         if self._one_task.occupant is not None:
             raise ConcurrentUse("Another task is entering this unit of work")
         with self._one_task:

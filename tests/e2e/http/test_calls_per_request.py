@@ -19,6 +19,7 @@ import pytest_asyncio
 from steward.domain.items import NewItem
 from steward.domain.users import UserId
 
+from tests.conftest import EXPRESS
 from tests.support.exchange import scope_of
 from tests.support.http import Api, serving
 
@@ -73,6 +74,7 @@ def _request(name: str) -> tuple[str, str, Mapping[str, Any] | None]:
     raise ValueError(name)
 
 
+@EXPRESS
 @pytest.mark.parametrize("name", dict.fromkeys(name for name, _ in CALLS))
 async def test_a_request_calls_hardly_more_functions_than_it_did(name: str, api: Api, url_of_module: str) -> None:
     backend = "sqlite" if url_of_module.startswith("sqlite") else "postgres"

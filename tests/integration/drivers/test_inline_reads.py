@@ -19,9 +19,11 @@ from steward.domain.errors import DatabaseUnavailable
 from steward.service_layer import items, lists
 from steward.testing import given_item, given_user
 
-from tests.conftest import PATIENT
+from tests.conftest import EXPRESS, PATIENT
 from tests.support.checkouts import checkouts
 from tests.support.filling import fill_items, fill_users
+
+pytestmark = EXPRESS
 
 
 def inline_of(database: Database) -> inline_reads.InlineReads:

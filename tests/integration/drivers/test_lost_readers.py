@@ -1,4 +1,4 @@
-"""Reading blocks ask the driver itself: SQLAlchemy does not see what is lost there, and has to be told."""
+"""What a reading block loses is lost for all: on the express lane SQLAlchemy does not see it, and has to be told."""
 
 import asyncio
 from dataclasses import replace

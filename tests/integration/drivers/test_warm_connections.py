@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event, text
 from steward.adapters.database.database import Database
-from steward.adapters.database.express.warm_pool import WarmPool, driver_of
+from steward.adapters.database.express.warm_pool import WarmPool
 from steward.adapters.unit_of_work.transaction import TransactionMode
 from steward.domain.actors import Actor
 from steward.domain.errors import DeadlineExceeded
@@ -21,7 +21,7 @@ from steward.domain.users import UserId
 from steward.service_layer import users
 from steward.testing import given_user
 
-from tests.conftest import PATIENT
+from tests.conftest import EXPRESS, PATIENT
 
 # So many that to delete them takes far longer than a statement may.
 KEYS = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 150000)
@@ -58,6 +58,7 @@ async def write(database: Database) -> None:
         await uow.commit()
 
 
+@EXPRESS
 async def test_the_next_unit_has_the_connection_of_the_last_and_the_pool_is_not_asked(single: Database) -> None:
     await write(single)
     taken = told_of(single, "checkout")
@@ -77,6 +78,7 @@ async def test_whoever_comes_the_ordinary_way_has_it_too(single: Database) -> No
             await uow.users.is_empty()
 
 
+@EXPRESS
 async def test_one_that_has_idled_for_long_or_is_old_is_looked_at_before(single: Database) -> None:
     await write(single)
     pool, taken, connected = pool_of(single), told_of(single, "checkout"), told_of(single, "connect")
@@ -92,6 +94,7 @@ async def test_one_that_has_idled_for_long_or_is_old_is_looked_at_before(single:
     assert (len(taken), len(connected)) == (2, 1)
 
 
+@EXPRESS
 async def test_of_those_that_were_lost_together_none_is_used(postgres_url: str) -> None:
     async with Database(postgres_url, pool=replace(PATIENT, size=3)) as database:
         await given_user(database)
@@ -111,6 +114,7 @@ async def test_of_those_that_were_lost_together_none_is_used(postgres_url: str) 
         assert len(connected) == 1
 
 
+@EXPRESS
 async def test_a_writer_that_has_to_wait_for_another_process_keeps_its_connection(
     sqlite_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -149,26 +153,36 @@ async def test_a_block_that_is_open_when_the_database_is_closed_leaves_no_connec
     server_url: str, committed: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     database = Database(server_url, pool=PATIENT)
+    opened = connections_of(database)
     await given_user(database)
     async with database.unit_of_work() as uow:
         await uow.users.is_empty()
-        held = driver_of(uow._transaction._held._pooled)  # type: ignore[attr-defined]
         await database.aclose()
         if committed:
             await uow.commit()
     await asyncio.sleep(0)
-    assert has_ended(held)
+    assert opened
+    assert all(has_ended(driver) for driver in opened)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_reading_block_that_is_open_when_the_database_is_closed_leaves_none(postgres_url: str) -> None:
     database = Database(postgres_url, pool=PATIENT)
+    opened = connections_of(database)
     async with database.unit_of_work().reading() as uow:
         await uow.users.is_empty()
-        held = driver_of(uow._transaction._reads._connection)  # type: ignore[attr-defined]
         await database.aclose()
     await asyncio.sleep(0)
-    assert has_ended(held)
+    assert opened
+    assert all(has_ended(driver) for driver in opened)
+
+
+def connections_of(database: Database) -> list[Any]:
+    """Grows with each connection that is opened."""
+    opened: list[Any] = []
+    for engine in database.engines.pools:
+        event.listen(engine.sync_engine, "connect", lambda connection, _: opened.append(connection.driver_connection))
+    return opened
 
 
 def has_ended(driver: Any) -> bool:

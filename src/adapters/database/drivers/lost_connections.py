@@ -25,6 +25,7 @@ def drop_if_lost(context: ExceptionContext) -> None:
     """
     if is_lost(context.original_exception):
         context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = True  # SQLAlchemy takes a TimeoutError for a cancellation
 
 
 def is_lost(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, func, insert, literal_column, select, text
+from sqlalchemy import bindparam, exists, func, insert, literal_column, select, text
 from sqlalchemy.exc import MultipleResultsFound, NoResultFound
 from steward.adapters.database.database import Database
 
@@ -80,4 +80,7 @@ async def test_the_rows_have_every_method_of_a_result(execute: Execute) -> None:
 @pytest.mark.promise(4)
 async def test_a_statement_without_a_table_or_a_name_is_run_likewise(execute: Execute) -> None:
     assert (await execute(select(func.count()).select_from(Tag), {})).scalar_one() == 3
+    is_there = select(exists().where(Tag.name == bindparam("name")))
+    assert (await execute(is_there, {"name": "ada"})).scalar_one()
+    assert (await execute(is_there, {"name": "ada"})).scalars().all() == [True]
     assert (await execute(select(literal_column("7").label("seven")), {})).mappings().one() == {"seven": 7}

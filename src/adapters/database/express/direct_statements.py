@@ -25,7 +25,7 @@ class DirectStatement:
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-        columns = getattr(statement, "exported_columns", ())  # what it selects, or returns
+        columns: Any = getattr(statement, "exported_columns", None)  # what it selects, or returns
         # Not one whose SQL depends on the values of its parameters, and none without rows: SQLAlchemy alone tells how
         # many it has changed.
         self._is_direct = isinstance(compiled, SQLCompiler) and not compiled.post_compile_params and bool(columns)
@@ -33,7 +33,7 @@ class DirectStatement:
             return
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
-        self.names = [column.name for column in columns]
+        self.names = list(columns.keys())
         self.writes = compiled.isinsert or compiled.isupdate or compiled.isdelete
         # One row by its key may take any number of others with it.
         self.cascades = compiled.isdelete and _is_cascaded_from(statement.table)  # type: ignore[attr-defined]

@@ -16,6 +16,10 @@ IDLE_SINCE = "steward_idle_since"  # in the `info` of an idle connection: second
 _LOST = ("57P0", "08", "25006")
 
 
+class NotCommitted(asyncpg.InterfaceError):  # type: ignore[misc]  # asyncpg brings no types
+    """The connection was lost before the server had a COMMIT: it has rolled back, certainly."""
+
+
 def drop_if_lost(context: ExceptionContext) -> None:
     """Drop this connection and, before they are used again, all that are as old.
 
@@ -31,7 +35,7 @@ def is_lost(error: BaseException) -> bool:
     """asyncpg calls it an error of its own (InternalClientError) when a server's farewell has come already, and the end
     of the connection has not."""
     state = getattr(error, "sqlstate", None) or ""
-    return isinstance(error, (OSError, asyncpg.InternalClientError)) or state.startswith(_LOST)
+    return isinstance(error, (OSError, asyncpg.InternalClientError, NotCommitted)) or state.startswith(_LOST)
 
 
 def comes_from_server(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .connector import Connector
+from .lost_connections import NotCommitted
 
 _LAST_CLOSE = 2.0  # seconds, as SQLAlchemy allows
 SYNCHRONIZE_TIMEOUT = 5.0  # seconds
@@ -52,6 +53,8 @@ def connection_class(
         async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
             if query.startswith("BEGIN"):
                 return await self._begin(query)
+            if query.startswith("COMMIT"):
+                return await self._commit(query)
             status: str = await super().execute(query, *args, timeout=timeout)
             return status
 
@@ -65,6 +68,20 @@ def connection_class(
                 raise asyncpg.ReadOnlySQLTransactionError("This server is a standby: it cannot write") from error
             except BaseException:
                 self._top_xact = None  # asyncpg sets it before it sends BEGIN, and would make a SAVEPOINT of the next
+                raise
+            return status
+
+        async def _commit(self, query: str) -> str:
+            sent = self._protocol.queries_count
+            try:
+                status: str = await super().execute(query)
+            except Exception as error:
+                # asyncpg counts a query when it is sent. It has not been if the connection was closed, or the server's
+                # farewell has come. With 25P03 the server ends a session that has idled in its transaction.
+                if self._protocol.queries_count == sent or isinstance(
+                    error.__cause__, asyncpg.IdleInTransactionSessionTimeoutError
+                ):
+                    raise NotCommitted(str(error)) from error
                 raise
             return status
 

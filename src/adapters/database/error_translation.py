@@ -30,7 +30,7 @@ from ...domain.errors import (
     StorageFull,
     UsernameTaken,
 )
-from .drivers.lost_connections import NotCommitted
+from .drivers.lost_connections import is_of_commit_not_sent
 
 _UNIQUE: dict[str, type[StewardError]] = {
     "uq_users_username_key": UsernameTaken,
@@ -136,6 +136,7 @@ def _missing(column: str) -> StewardError:
 _not_storable = _as(InvalidValue, "value", "not_storable", "A value is beyond what the database can hold")
 _schema_out_of_date = _as(SchemaOutOfDate, "The schema is out of date: run `steward db upgrade`")
 _unavailable = _as(DatabaseUnavailable, "The database is not available")
+_not_sent = _as(DatabaseUnavailable, "The connection was lost before COMMIT: nothing was stored")
 
 # PostgreSQL, by SQLSTATE (appendix A of its manual). The server has answered, whatever becomes of the connection:
 _ANSWERS: dict[str, _Meaning] = {
@@ -171,14 +172,12 @@ _ENDS_COMMIT = ("08", "57")
 def _from_postgres(failure: _Failure) -> StewardError | None:
     """`failure.error` is asyncpg's own."""
     state = failure.code
-    if isinstance(failure.error, NotCommitted):
-        return DatabaseUnavailable("The connection was lost before COMMIT: nothing was stored")
     if isinstance(failure.error.__cause__, (OverflowError, UnicodeEncodeError)):
         return _not_storable(failure)  # asyncpg's own, before anything is sent
     if answer := _ANSWERS.get(state):
         return answer(failure)
     if failure.committing and (failure.is_lost or state.startswith(_ENDS_COMMIT)):
-        return OutcomeUnknown()
+        return _not_sent(failure) if is_of_commit_not_sent(failure.error) else OutcomeUnknown()
     fault = _FAULTS.get(state) or _FAULTS.get(state[:2]) or (_unavailable if failure.is_lost else None)
     return fault(failure) if fault else None
 

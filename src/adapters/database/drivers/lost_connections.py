@@ -16,10 +16,6 @@ IDLE_SINCE = "steward_idle_since"  # in the `info` of an idle connection: second
 _LOST = ("57P0", "08", "25006")
 
 
-class NotCommitted(asyncpg.InterfaceError):  # type: ignore[misc]  # asyncpg brings no types
-    """The connection was lost before the server had a COMMIT: it has rolled back, certainly."""
-
-
 def drop_if_lost(context: ExceptionContext) -> None:
     """Drop this connection and, before they are used again, all that are as old.
 
@@ -35,12 +31,18 @@ def is_lost(error: BaseException) -> bool:
     """asyncpg calls it an error of its own (InternalClientError) when a server's farewell has come already, and the end
     of the connection has not."""
     state = getattr(error, "sqlstate", None) or ""
-    return isinstance(error, (OSError, asyncpg.InternalClientError, NotCommitted)) or state.startswith(_LOST)
+    return isinstance(error, (OSError, asyncpg.InternalClientError)) or state.startswith(_LOST)
 
 
 def comes_from_server(error: BaseException) -> bool:
     """asyncpg raises the classes of the server's errors for arguments that it cannot encode, too."""
     return isinstance(error, asyncpg.PostgresError) and getattr(error, "severity", None) is not None
+
+
+def is_of_commit_not_sent(error: BaseException) -> bool:
+    """asyncpg raises an `InterfaceError` before it sends a query, and no other error then (see `Connection._commit` for
+    those that it does): the connection is closed, or busy. The server has not had this COMMIT, and never will."""
+    return isinstance(error, asyncpg.InterfaceError)
 
 
 def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:

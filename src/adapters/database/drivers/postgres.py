@@ -9,7 +9,6 @@ from sqlalchemy import URL
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .connector import Connector
-from .lost_connections import NotCommitted
 
 _LAST_CLOSE = 2.0  # seconds, as SQLAlchemy allows
 SYNCHRONIZE_TIMEOUT = 5.0  # seconds
@@ -72,16 +71,19 @@ def connection_class(
             return status
 
         async def _commit(self, query: str) -> str:
+            """Raises an `InterfaceError` whenever it is certain that the server has not carried COMMIT out."""
             sent = self._protocol.queries_count
             try:
                 status: str = await super().execute(query)
-            except Exception as error:
-                # asyncpg counts a query when it is sent. It has not been if the connection was closed, or the server's
-                # farewell has come. With 25P03 the server ends a session that has idled in its transaction.
-                if self._protocol.queries_count == sent or isinstance(
-                    error.__cause__, asyncpg.IdleInTransactionSessionTimeoutError
-                ):
-                    raise NotCommitted(str(error)) from error
+            except asyncpg.InternalClientError as error:
+                # A server's farewell has come before, and asyncpg cannot begin a query after it. It counts those that
+                # it has sent.
+                if self._protocol.queries_count == sent:
+                    raise asyncpg.InterfaceError("the server had ended the connection before COMMIT") from error
+                raise
+            except asyncpg.ConnectionDoesNotExistError as error:
+                if isinstance(error.__cause__, asyncpg.IdleInTransactionSessionTimeoutError):
+                    raise asyncpg.InterfaceError("the server had rolled back before COMMIT") from error
                 raise
             return status
 

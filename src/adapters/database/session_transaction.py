@@ -12,6 +12,7 @@ from ...domain.errors import OutcomeUnknown, StewardError
 from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
 from .drivers.lost_connections import abort
+from .drivers.refused_reads import READ_ATTEMPTS, is_refused_read
 from .engines import Engines
 from .error_translation import raise_translated
 from .seen_versions import Entity, SeenVersions
@@ -38,6 +39,7 @@ class SessionTransaction:
         self._savepoints: list[Savepoint] = []
         self._mode = TransactionMode.READING
         self._seen = SeenVersions()
+        self._attempts_left = 0
 
     def __del__(self) -> None:
         # A task that is lost inside a block is never woken again, and cannot leave it. SQLAlchemy drops its connection;
@@ -132,10 +134,21 @@ class SessionTransaction:
         Raises:
             StewardError: What `error_translation` makes of the database's error.
         """
+        self._attempts_left = READ_ATTEMPTS if self._mode is TransactionMode.READING else 1
         try:
-            return await self.session.execute(statement, parameters)
-        except Exception as error:
-            raise_translated(error, foreign_key=foreign_key)
+            while True:
+                self._attempts_left -= 1
+                try:
+                    return await self.session.execute(statement, parameters)
+                except Exception as error:
+                    if not self.runs_again_after(error):
+                        raise_translated(error, foreign_key=foreign_key)
+        finally:
+            self._attempts_left = 0
+
+    def runs_again_after(self, error: BaseException) -> bool:
+        """Whether `execute` repeats a read that the server has refused: outside a transaction it stands alone."""
+        return self._attempts_left > 0 and is_refused_read(error)
 
     def read(self, entity: Entity) -> Entity:
         """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""

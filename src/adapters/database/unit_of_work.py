@@ -112,7 +112,7 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
             self.end_statement(None)
 
     def statement_failed(self, error: BaseException, *, heals: bool) -> BaseException:
-        if self.in_step:
+        if self.in_step or self._database_transaction.runs_again_after(error):
             return error  # the unit that asked for the step remembers what it raises
         self._reported = self._reported or error
         if not heals or (isinstance(error, Exception) and isinstance(translate(error), Conflict)):

@@ -84,7 +84,9 @@ WAYS: dict[str, tuple[Commit, bool]] = {
     "session.commit": (commit_by_hand, False),
     "session.begin": (commit_by_begin, False),
 }
-in_every_way = pytest.mark.parametrize(("commit", "express"), [pytest.param(*way, id=name) for name, way in WAYS.items()])
+in_every_way = pytest.mark.parametrize(
+    ("commit", "express"), [pytest.param(*way, id=name) for name, way in WAYS.items()]
+)
 
 
 class Lost:
@@ -133,6 +135,7 @@ async def _lost(postgres_url: str, express: bool) -> AsyncIterator[Lost]:
         through_proxy = url.set(port=proxy.port).render_as_string(hide_password=False)
         async with Database(through_proxy, pool=PATIENT, express=express) as database:
             yield Lost(postgres_url, proxy, database)
+            proxy.ending.set()
             await assert_nothing_is_left(database)
             assert await names(database) == set()
 

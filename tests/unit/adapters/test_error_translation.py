@@ -89,7 +89,7 @@ def kind(error: Exception, *, committing: bool = False) -> type[StewardError] | 
         (from_postgres("58030"), DatabaseUnavailable, DatabaseUnavailable),
         (from_postgres("XX000"), None, None),
         (
-            exc.InterfaceError("SELECT 1", None, _Driver(asyncpg.InterfaceError("closed"))),
+            exc.InterfaceError("SELECT 1", None, _Driver(asyncpg.InternalClientError("broken"))),
             DatabaseUnavailable,
             OutcomeUnknown,
         ),
@@ -143,7 +143,7 @@ def test_what_an_error_of_sqlite_means(
         (ConnectionRefusedError(), DatabaseUnavailable, OutcomeUnknown),
         (OSError("no route"), DatabaseUnavailable, OutcomeUnknown),
         (asyncpg.AdminShutdownError("it ends"), DatabaseUnavailable, OutcomeUnknown),
-        (asyncpg.InterfaceError("closed"), DatabaseUnavailable, OutcomeUnknown),
+        (asyncpg.InterfaceError("closed"), DatabaseUnavailable, DatabaseUnavailable),  # COMMIT was not sent
         (asyncpg.InternalClientError("another operation (2) is in progress"), DatabaseUnavailable, OutcomeUnknown),
         (asyncpg.SerializationError("could not serialize"), Conflict, Conflict),
         (OverflowError(), InvalidValue, InvalidValue),

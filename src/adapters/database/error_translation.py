@@ -60,7 +60,7 @@ _NOT_UTF_8 = "Could not decode to UTF-8"  # of Python's module sqlite3, without 
 
 @dataclass(slots=True)
 class _Failure:
-    """An error of a driver. `code` is its SQLSTATE, or the name of its SQLite code; `is_lost` says that the connection is.
+    """An error of a driver. `code` is its SQLSTATE; `is_lost` says that the connection is.
 
     `foreign_key` is what a violated foreign key means for the statement: SQLite does not say which one it was.
     """

@@ -1,7 +1,7 @@
 """What ends the first connection of a database, on which SQLAlchemy asks the server about itself, arrives as it is.
 
-It has no transaction, no options and no entry in the pool yet: an event listener that needs one would fail, and its error
-would replace the one that it was to hear of.
+It has no transaction, no options and no entry in the pool yet: an event listener that needs one would fail, and its
+error would replace the one that it was to hear of.
 """
 
 import asyncio

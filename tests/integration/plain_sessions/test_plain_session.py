@@ -5,7 +5,7 @@ import contextvars
 
 import pytest
 from sqlalchemy import event, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, MissingGreenlet
 from steward.adapters.database.database import Database
 from steward.domain.errors import AlreadyInTransaction, OutcomeUnknown, ReadOnly, TransactionAborted
 
@@ -314,3 +314,21 @@ async def test_a_second_block_of_the_same_task_is_refused_at_once(notes: Databas
 async def texts_seen_from_outside(database: Database) -> set[str]:
     """By a task that did not inherit the open block of this one."""
     return await asyncio.create_task(texts(database), context=contextvars.Context())
+
+
+@pytest.mark.parametrize("opener", ["session", "reader"])
+async def test_an_attribute_that_is_not_loaded_is_missing_greenlet_and_the_connection_stays(
+    notes: Database, opener: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with notes.session() as session:
+        await add_note(session, "stored")
+    async with getattr(notes, opener)() as session:
+        before = (await (await session.connection()).get_raw_connection()).driver_connection
+        note = (await session.scalars(select(Note))).one()
+        session.expire(note)
+        with pytest.raises(MissingGreenlet):
+            assert note.text
+        assert (await (await session.connection()).get_raw_connection()).driver_connection is before
+        await session.refresh(note)
+        assert note.text == "stored"
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []

@@ -1,5 +1,6 @@
-"""A connection to PostgreSQL that is lost before COMMIT is sent has stored nothing, and the caller learns so. One that is
-lost later may have.
+"""A connection to PostgreSQL that is lost before COMMIT is sent has stored nothing, and the caller learns so.
+
+One that is lost later may have.
 """
 
 import asyncio
@@ -112,7 +113,7 @@ class Lost:
         connection = await asyncpg.connect(self.url.replace("+asyncpg", ""))
         try:
             async with asyncio.timeout(LIMIT):
-                while await connection.fetchval(
+                while await connection.fetchval(  # noqa: ASYNC110 - nobody tells us
                     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                     " AND backend_type = 'client backend' AND pid != pg_backend_pid()"
                 ):
@@ -122,7 +123,7 @@ class Lost:
 
     async def until_closed(self) -> None:
         async with asyncio.timeout(LIMIT):
-            while not self.drivers[-1].is_closed():
+            while not self.drivers[-1].is_closed():  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(0.01)
 
 
@@ -170,7 +171,7 @@ async def test_a_farewell_that_came_before_commit_has_stored_nothing(lost: Lost,
         lost.proxy.ending.clear()
         await lost.terminate()
         async with asyncio.timeout(LIMIT):
-            while b"57P01" not in lost.proxy.answered:
+            while b"57P01" not in lost.proxy.answered:  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(0.01)
         for _ in range(10):  # what was written to this machine is there, and is read in one step of the event loop
             await asyncio.sleep(0)

@@ -30,7 +30,6 @@ from ...domain.errors import (
     StorageFull,
     UsernameTaken,
 )
-from .drivers.lost_connections import is_of_commit_not_sent
 
 _UNIQUE: dict[str, type[StewardError]] = {
     "uq_users_username_key": UsernameTaken,
@@ -177,7 +176,9 @@ def _from_postgres(failure: _Failure) -> StewardError | None:
     if answer := _ANSWERS.get(state):
         return answer(failure)
     if failure.committing and (failure.is_lost or state.startswith(_ENDS_COMMIT)):
-        return _not_sent(failure) if is_of_commit_not_sent(failure.error) else OutcomeUnknown()
+        # asyncpg raises it before it sends a query, and never later: the connection is closed, or busy. Our connections
+        # raise it for a COMMIT whenever it is certain that the server has not carried it out.
+        return _not_sent(failure) if isinstance(failure.error, asyncpg.InterfaceError) else OutcomeUnknown()
     fault = _FAULTS.get(state) or _FAULTS.get(state[:2]) or (_unavailable if failure.is_lost else None)
     return fault(failure) if fault else None
 

@@ -6,8 +6,9 @@ error would replace the one that it was to hear of.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from sqlalchemy import event, make_url, text
@@ -77,7 +78,7 @@ class CountingProxy:
             writer.close()
 
 
-Use = Callable[[Database], Awaitable[None]]
+Use = Callable[[Database], Coroutine[Any, Any, None]]
 
 
 async def by_unit(database: Database) -> None:

@@ -39,12 +39,6 @@ def comes_from_server(error: BaseException) -> bool:
     return isinstance(error, asyncpg.PostgresError) and getattr(error, "severity", None) is not None
 
 
-def is_of_commit_not_sent(error: BaseException) -> bool:
-    """asyncpg raises an `InterfaceError` before it sends a query, and no other error then (see `Connection._commit` for
-    those that it does): the connection is closed, or busy. The server has not had this COMMIT, and never will."""
-    return isinstance(error, asyncpg.InterfaceError)
-
-
 def check_at_checkout(engine: Engine, *, after: float, timeout: float) -> None:
     """Ask a connection that has idled for `after` seconds whether it is still there; `timeout` seconds are enough.
 

@@ -93,8 +93,7 @@ class OneTaskSession(AsyncSession):
 
     async def commit_by(self, work: Coroutine[Any, Any, None]) -> None:
         began = self.in_transaction()
-        self.stored = False
-        self.sync_session.memory.is_committing = False
+        self.stored = self.sync_session.memory.is_committing = False
 
         async def carry_out() -> None:
             await work

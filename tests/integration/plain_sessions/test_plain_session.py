@@ -9,8 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, Miss
 from steward.adapters.database.database import Database
 from steward.domain.errors import AlreadyInTransaction, OutcomeUnknown, ReadOnly, TransactionAborted
 
-from tests.conftest import PATIENT
-from tests.support.notes import Note, Reply, add_note, create_tables, texts
+from tests.support.notes import Note, Reply, add_note, texts
 
 
 async def test_what_the_block_added_is_committed_when_it_ends(notes: Database) -> None:
@@ -140,22 +139,6 @@ async def test_whoever_is_cancelled_during_a_commit_that_fails_is_not_told_so(no
         await working
 
     assert await texts(notes) == set()
-
-
-async def test_an_explicit_commit_over_a_lost_connection_has_an_unknown_outcome(empty_postgres_url: str) -> None:
-    async with (
-        Database(empty_postgres_url, pool=PATIENT) as database,
-        Database(empty_postgres_url, pool=PATIENT) as other,
-    ):
-        await create_tables(database)
-        with pytest.raises(OutcomeUnknown):
-            async with database.session() as session:
-                await add_note(session, "perhaps")
-                pid = await session.scalar(text("SELECT pg_backend_pid()"))
-                async with other.session() as killer:
-                    await killer.execute(text("SELECT pg_terminate_backend(:pid, 3000)"), {"pid": pid})
-                await session.commit()
-        assert database.checked_out() == 0
 
 
 async def test_a_reader_does_not_answer_for_a_swallowed_select(notes: Database) -> None:

@@ -178,3 +178,15 @@ async def test_a_session_is_handed_from_task_to_task(mapped: Database) -> None:
             await asyncio.create_task(add_tag(uow, f"tag {number}"))
         await uow.commit()
     assert await tags(mapped) == {"tag 0", "tag 1", "tag 2"}
+
+
+async def test_the_error_that_gather_raises_names_the_other_task(mapped: Database) -> None:
+    async with mapped.unit_of_work() as uow:
+
+        async def write(name: str) -> None:
+            await uow.session.execute(insert(Tag).values(name=name))
+
+        await asyncio.gather(write("one"), write("two"), return_exceptions=True)
+        with pytest.raises(TransactionAborted, match="Another task"):
+            await uow.commit()
+    assert await tags(mapped) == set()

@@ -91,7 +91,7 @@ class OneTaskSession(AsyncSession):
 
     async def commit_by(self, work: Coroutine[Any, Any, None]) -> None:
         began = self.in_transaction()
-        self.stored = False
+        self.stored = self.sync_session.memory.is_committing = False
 
         async def carry_out() -> None:
             await work
@@ -108,7 +108,7 @@ class OneTaskSession(AsyncSession):
         except IntegrityError:  # the caller's own tables and constraints, in the words that they know
             raise
         except Exception as error:
-            raise_translated(error, committing=True)
+            raise_translated(error, committing=self.sync_session.memory.is_committing)
 
     @contextlib.contextmanager
     def cancellation_after_commit(self) -> Iterator[None]:

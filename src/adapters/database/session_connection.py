@@ -12,6 +12,7 @@ class TransactionMemory:
 
     failure: BaseException | None = None
     heals = True
+    is_committing = False  # whether COMMIT is under way: the flush that comes before it is over
 
     def before_statement(self, *, writes: bool) -> None:
         if self.failure is not None:
@@ -29,6 +30,7 @@ class TransactionMemory:
             raise TransactionAborted(
                 "A statement of this transaction had failed: nothing is committed"
             ) from self.failure
+        self.is_committing = commits
 
     def savepoint_rolled_back(self) -> None:
         if self.heals:

@@ -12,6 +12,7 @@ from ...domain.errors import OutcomeUnknown, StewardError
 from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
 from .drivers.lost_connections import abort
+from .drivers.refused_reads import READ_ATTEMPTS, is_refused_read
 from .engines import Engines
 from .error_translation import raise_translated
 from .seen_versions import Entity, SeenVersions
@@ -132,10 +133,18 @@ class SessionTransaction:
         Raises:
             StewardError: What `error_translation` makes of the database's error.
         """
-        try:
-            return await self.session.execute(statement, parameters)
-        except Exception as error:
-            raise_translated(error, foreign_key=foreign_key)
+        attempts_left = READ_ATTEMPTS
+        while True:
+            attempts_left -= 1
+            try:
+                return await self.session.execute(statement, parameters)
+            except Exception as error:
+                if not (attempts_left and self.may_repeat(error)):
+                    raise_translated(error, foreign_key=foreign_key)
+
+    def may_repeat(self, error: BaseException) -> bool:
+        """Return True for a read outside a transaction that a serializable server has refused: it stands alone."""
+        return self._mode is TransactionMode.READING and is_refused_read(error)
 
     def read(self, entity: Entity) -> Entity:
         """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""

@@ -115,8 +115,8 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
             self.end_statement(None)
 
     def statement_failed(self, error: BaseException, *, heals: bool) -> BaseException:
-        if self.in_step:
-            return error  # the unit that asked for the step remembers what it raises
+        if self.in_step or self._database_transaction.may_repeat(error):
+            return error  # the unit of work remembers what it raises after a step, or after the last attempt
         self._reported = self._reported or error
         if not heals or (isinstance(error, Exception) and isinstance(translate(error), Conflict)):
             self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or error

@@ -159,6 +159,8 @@ class Blocks:
 
     def refuse_if_failed(self) -> None:
         failure = self.rollback_only_cause or self._healed_by().failure
+        if isinstance(failure, ConcurrentUse):  # the other task may have got that error: `gather` raises one of two
+            raise TransactionAborted(f"{failure}: its transaction can only be rolled back") from failure
         if failure is not None:
             raise TransactionAborted("The transaction had failed and can only be rolled back") from failure
 

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 from steward.adapters.database.database import Database
-from steward.domain.errors import OutcomeUnknown
 
 from tests.conftest import PATIENT
 from tests.support import cancelling
@@ -67,17 +66,6 @@ async def test_a_connection_lost_in_a_block_is_an_error_and_the_next_block_works
                 await session.execute(text("SELECT 1"))
 
         assert await texts(database) == set()
-        await assert_nothing_is_left(database)
-
-
-async def test_a_connection_lost_at_commit_is_an_unknown_outcome(empty_postgres_url: str) -> None:
-    async with Database(empty_postgres_url, pool=PATIENT) as database:
-        await create_tables(database)
-        with pytest.raises(OutcomeUnknown):
-            async with database.session() as session:
-                await add_note(session, "perhaps")
-                await terminate_all_backends(empty_postgres_url)
-
         await assert_nothing_is_left(database)
 
 

@@ -87,12 +87,13 @@ async def test_a_conflict_that_shows_at_commit_is_one_too(postgres_url: str) -> 
         assert sorted(await asyncio.gather(leave("(0,1)"), leave("(0,2)"))) == ["conflict", "left"]
 
 
-async def test_a_read_that_the_server_refuses_is_done_again(postgres_url: str) -> None:
+@pytest.mark.parametrize("express", [True, False])
+async def test_a_read_that_the_server_refuses_is_done_again(postgres_url: str, express: bool) -> None:
     """The read-only anomaly, where the server makes everything serializable: the writer has read what another has
     changed since, and the reader would see the other's change, but not the writer's."""
     name = make_url(postgres_url).database
     await execute(postgres_url, f"ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")
-    async with Database(postgres_url, pool=PATIENT) as database:
+    async with Database(postgres_url, pool=PATIENT, express=express) as database:
         ada = await given_user(database)
         box = await given_item(database, owner=ada, quantity=1)
         writer = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))

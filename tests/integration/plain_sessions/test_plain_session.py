@@ -5,12 +5,11 @@ import contextvars
 
 import pytest
 from sqlalchemy import event, insert, select, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, MissingGreenlet
 from steward.adapters.database.database import Database
 from steward.domain.errors import AlreadyInTransaction, OutcomeUnknown, ReadOnly, TransactionAborted
 
-from tests.conftest import PATIENT
-from tests.support.notes import Note, Reply, add_note, create_tables, texts
+from tests.support.notes import Note, Reply, add_note, texts
 
 
 async def test_what_the_block_added_is_committed_when_it_ends(notes: Database) -> None:
@@ -140,22 +139,6 @@ async def test_whoever_is_cancelled_during_a_commit_that_fails_is_not_told_so(no
         await working
 
     assert await texts(notes) == set()
-
-
-async def test_an_explicit_commit_over_a_lost_connection_has_an_unknown_outcome(empty_postgres_url: str) -> None:
-    async with (
-        Database(empty_postgres_url, pool=PATIENT) as database,
-        Database(empty_postgres_url, pool=PATIENT) as other,
-    ):
-        await create_tables(database)
-        with pytest.raises(OutcomeUnknown):
-            async with database.session() as session:
-                await add_note(session, "perhaps")
-                pid = await session.scalar(text("SELECT pg_backend_pid()"))
-                async with other.session() as killer:
-                    await killer.execute(text("SELECT pg_terminate_backend(:pid, 3000)"), {"pid": pid})
-                await session.commit()
-        assert database.checked_out() == 0
 
 
 async def test_a_reader_does_not_answer_for_a_swallowed_select(notes: Database) -> None:
@@ -314,3 +297,21 @@ async def test_a_second_block_of_the_same_task_is_refused_at_once(notes: Databas
 async def texts_seen_from_outside(database: Database) -> set[str]:
     """By a task that did not inherit the open block of this one."""
     return await asyncio.create_task(texts(database), context=contextvars.Context())
+
+
+@pytest.mark.parametrize("opener", ["session", "reader"])
+async def test_an_attribute_that_is_not_loaded_is_missing_greenlet_and_the_connection_stays(
+    notes: Database, opener: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with notes.session() as session:
+        await add_note(session, "stored")
+    async with getattr(notes, opener)() as session:
+        before = (await (await session.connection()).get_raw_connection()).driver_connection
+        note = (await session.scalars(select(Note))).one()
+        session.expire(note)
+        with pytest.raises(MissingGreenlet):
+            assert note.text
+        assert (await (await session.connection()).get_raw_connection()).driver_connection is before
+        await session.refresh(note)
+        assert note.text == "stored"
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []

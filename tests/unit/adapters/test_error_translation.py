@@ -89,7 +89,7 @@ def kind(error: Exception, *, committing: bool = False) -> type[StewardError] | 
         (from_postgres("58030"), DatabaseUnavailable, DatabaseUnavailable),
         (from_postgres("XX000"), None, None),
         (
-            exc.InterfaceError("SELECT 1", None, _Driver(asyncpg.InterfaceError("closed"))),
+            exc.InterfaceError("SELECT 1", None, _Driver(asyncpg.InternalClientError("broken"))),
             DatabaseUnavailable,
             OutcomeUnknown,
         ),
@@ -121,6 +121,8 @@ def test_what_an_error_of_postgresql_means(
         (from_sqlite("SQLITE_READONLY_DBMOVED"), DatabaseUnavailable, DatabaseUnavailable),
         (from_sqlite("SQLITE_CORRUPT"), DatabaseUnavailable, DatabaseUnavailable),
         (from_sqlite("", "Could not decode to UTF-8 column"), DatabaseUnavailable, DatabaseUnavailable),
+        (from_sqlite("", "no active connection"), DatabaseUnavailable, DatabaseUnavailable),
+        (from_sqlite("", "Connection closed"), DatabaseUnavailable, DatabaseUnavailable),
         (from_sqlite("SQLITE_INTERRUPT"), DeadlineExceeded, DeadlineExceeded),
         (from_sqlite("SQLITE_ERROR", "no such table: users"), SchemaOutOfDate, SchemaOutOfDate),
         (from_sqlite("SQLITE_ERROR", "no such column: users.age"), SchemaOutOfDate, SchemaOutOfDate),
@@ -143,7 +145,7 @@ def test_what_an_error_of_sqlite_means(
         (ConnectionRefusedError(), DatabaseUnavailable, OutcomeUnknown),
         (OSError("no route"), DatabaseUnavailable, OutcomeUnknown),
         (asyncpg.AdminShutdownError("it ends"), DatabaseUnavailable, OutcomeUnknown),
-        (asyncpg.InterfaceError("closed"), DatabaseUnavailable, OutcomeUnknown),
+        (asyncpg.InterfaceError("closed"), DatabaseUnavailable, DatabaseUnavailable),  # COMMIT was not sent
         (asyncpg.InternalClientError("another operation (2) is in progress"), DatabaseUnavailable, OutcomeUnknown),
         (asyncpg.SerializationError("could not serialize"), Conflict, Conflict),
         (OverflowError(), InvalidValue, InvalidValue),

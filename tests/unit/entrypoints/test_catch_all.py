@@ -91,3 +91,16 @@ async def test_an_answer_that_has_begun_is_broken_off_and_not_followed_by_anothe
 async def test_who_has_left_is_not_answered(caplog: pytest.LogCaptureFixture) -> None:
     assert await ask(raising(ClientDisconnect())) == []
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+async def test_a_client_that_leaves_while_its_answer_is_sent_is_a_debug_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        raise ConnectionResetError
+
+    begun: list[Message] = [{"type": "http.response.start", "status": 200, "headers": []}]
+    with caplog.at_level(logging.DEBUG):
+        await CatchAll(raising(Wrong(), after=begun))({"type": "http", "method": "GET"}, receive, send)
+    assert [record.levelno for record in caplog.records if record.name.startswith("steward")] == [logging.DEBUG]

@@ -35,12 +35,13 @@ def _keep_connection(context: ExceptionContext) -> None:
 
 def _synchronize(context: ExceptionContext) -> None:
     error = context.original_exception
-    if context.is_disconnect or context.connection is None or not isinstance(error, Exception):
+    connection = context.connection
+    if context.is_disconnect or connection is None or connection.closed or not isinstance(error, Exception):
         return  # it is dropped
     if isinstance(error, StewardError):
         return  # our own refusal: nothing was sent
-    if not comes_from_server(error.__cause__ or error) and not context.connection.invalidated:
-        driver: Any = context.connection.connection.driver_connection
+    if not comes_from_server(error.__cause__ or error) and not connection.invalidated:
+        driver: Any = connection.connection.driver_connection
         context.is_disconnect = driver.is_closed() or not await_(driver.synchronize())
 
 

@@ -52,6 +52,8 @@ def connection_class(
         async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
             if query.startswith("BEGIN"):
                 return await self._begin(query)
+            if query.startswith("COMMIT"):
+                return await self._commit(query)
             status: str = await super().execute(query, *args, timeout=timeout)
             return status
 
@@ -65,6 +67,23 @@ def connection_class(
                 raise asyncpg.ReadOnlySQLTransactionError("This server is a standby: it cannot write") from error
             except BaseException:
                 self._top_xact = None  # asyncpg sets it before it sends BEGIN, and would make a SAVEPOINT of the next
+                raise
+            return status
+
+        async def _commit(self, query: str) -> str:
+            """Raises an `InterfaceError` whenever it is certain that the server has not carried COMMIT out."""
+            sent = self._protocol.queries_count
+            try:
+                status: str = await super().execute(query)
+            except asyncpg.InternalClientError as error:
+                # A server's farewell has come before, and asyncpg cannot begin a query after it. It counts those that
+                # it has sent.
+                if self._protocol.queries_count == sent:
+                    raise asyncpg.InterfaceError("the server had ended the connection before COMMIT") from error
+                raise
+            except asyncpg.ConnectionDoesNotExistError as error:
+                if isinstance(error.__cause__, asyncpg.IdleInTransactionSessionTimeoutError):
+                    raise asyncpg.InterfaceError("the server had rolled back before COMMIT") from error
                 raise
             return status
 

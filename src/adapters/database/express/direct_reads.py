@@ -8,11 +8,10 @@ from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ..drivers.lost_connections import comes_from_server, cut, is_lost
+from ..drivers.refused_reads import READ_ATTEMPTS, is_refused_read
 from .direct_statements import DirectStatement, Rows
 from .inline_reads import InlineReads
 from .warm_pool import connection_of, driver_of, release
-
-_ATTEMPTS = 10
 
 
 class DirectReads:
@@ -34,15 +33,12 @@ class DirectReads:
             await self.connect()
         assert self._connection is not None
         driver = driver_of(self._connection)
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(READ_ATTEMPTS):
             try:
                 records = await driver.fetch(direct.sql, *direct.arguments(parameters))
                 break
             except BaseException as error:
-                # A server that makes everything serializable may refuse a read for what writers have done (40001).
-                # A reading block is open, so `run` cannot begin again. But the statement stands alone, and those
-                # writers have ended.
-                if isinstance(error, asyncpg.SerializationError) and attempt < _ATTEMPTS - 1:
+                if is_refused_read(error) and attempt < READ_ATTEMPTS - 1:
                     continue
                 await self._repair(driver, error)
                 raise

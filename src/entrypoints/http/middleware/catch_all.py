@@ -30,7 +30,10 @@ class CatchAll:
         async def send_watched(message: Message) -> None:
             nonlocal started
             started = True
-            await send(message)
+            try:
+                await send(message)
+            except OSError as error:
+                raise ClientDisconnect from error
 
         try:
             try:
@@ -42,7 +45,10 @@ class CatchAll:
                 response: Response = await handler(Request(scope, receive), error)
                 await response(scope, receive, send_watched)
         except ClientDisconnect:
-            log.info("the client left before its request was read")
+            if started:
+                log.debug("the client left before its answer was sent")
+            else:
+                log.info("the client left before its request was read")
         except Exception:
             # The path as it came: decoded, it could hold a line break and forge a log line.
             log.exception("%s %s failed", scope["method"], instance_of(scope))

@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 class SessionTransaction:
     """One session for each outermost block, and one for each snapshot inside a reading block.
 
-    BEGIN is sent when a writing block is entered, and with the first statement of a reading one. `owner` is the unit of
+    A writing block begins when it is entered; on PostgreSQL SQLAlchemy sends BEGIN just before the first statement. A
+    reading block begins nothing. After COMMIT the session is let go: it holds no connection then. `owner` is the unit of
     work while a block is open.
     """
 

@@ -195,8 +195,9 @@ class BlockUnitOfWork(StatementGuard):
     async def _end(self, block: Block) -> bool:
         """End the transaction, and say whether it was committed."""
         try:
-            if self._one_task.occupant is not None or not (block.committed or self._transaction.end_at_once()):
-                await run_to_completion(self._end_alone(), abandon=self._transaction.abort)
+            if self._one_task.occupant is None and (block.committed or self._transaction.end_at_once()):
+                return block.committed
+            await run_to_completion(self._end_alone(), abandon=self._transaction.abort)
         finally:
             self._now = None
         return block.committed
@@ -221,7 +222,7 @@ class BlockUnitOfWork(StatementGuard):
                     await self._unbroken(self._transaction.unpin_snapshot())
         else:
             around.wrote = around.wrote or block.wrote
-            if error is not None:
+            if error is not None:  # also after its own commit(): the caller sees a failure of what would be stored
                 self._blocks.fail(error)
             elif block.wrote and not block.committed:
                 self._blocks.fail(NotInTransaction("An inner block wrote, and was left without commit()"))

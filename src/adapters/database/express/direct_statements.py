@@ -124,7 +124,7 @@ class Rows:
 
 def report_error(connection: Connection, sql: str, error: BaseException) -> NoReturn:
     """Inside a greenlet of SQLAlchemy's: let it know of an error as if it had run the statement itself. It drops the
-    connection if need be, remembers the failure (`pooled_connections`), and raises what it always raises.
+    connection if need be, reports the failure (`connection_events`), and raises what it always raises.
     """
     adapter: Any = connection.connection.dbapi_connection
     try:

@@ -14,6 +14,7 @@ from .unit_of_work import UnitOfWork
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
+Unit = TypeVar("Unit", bound=UnitOfWork)
 UseCase = Callable[Concatenate[UnitOfWork, Actor, P], Awaitable[Result]]
 
 ATTEMPTS = 12
@@ -23,8 +24,8 @@ LONGEST_TIME = 5.0  # seconds, after which no further attempt is begun where nob
 
 
 async def run(
-    uow: UnitOfWork,
-    use_case: UseCase[P, Result],
+    uow: Unit,
+    use_case: Callable[Concatenate[Unit, Actor, P], Awaitable[Result]],
     actor: Actor,
     *args: P.args,
     **kwargs: P.kwargs,

@@ -25,7 +25,7 @@ class SessionTransaction:
     """One session for each outermost block, and one for each snapshot inside a reading block.
 
     A writing block begins when it is entered; on PostgreSQL SQLAlchemy sends BEGIN just before the first statement. A
-    reading block begins nothing. After COMMIT the session is let go: it holds no connection then. `owner` is the unit of
+    reading block begins nothing. After COMMIT the session holds no connection, and is let go. `owner` is the unit of
     work while a block is open.
     """
 

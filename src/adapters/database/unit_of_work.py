@@ -26,7 +26,7 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
 
     def __init__(self, database: object, transaction: SessionTransaction, clock: Callable[[], datetime]) -> None:
         self._database_transaction = transaction
-        self._is_past_session = False  # whether that statement was begun on the connection
+        self._bypasses_session = False  # whether the running statement was begun on the connection, not by the session
         super().__init__(database, transaction, clock)
 
     @property
@@ -103,15 +103,15 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
             return
         if not self.is_inside:
             self.begin_statement(writes=False, locks=False)
-            self._is_past_session = True
+            self._bypasses_session = True
         elif self._reported is not None:
             raise TransactionAborted("The transaction had failed and can only be rolled back") from self._reported
         if writes:
             self.before_write()
 
     def after_statement(self) -> None:
-        if self._is_past_session and self.is_inside:
-            self._is_past_session = False
+        if self._bypasses_session and self.is_inside:
+            self._bypasses_session = False
             self.end_statement(None)
 
     def statement_failed(self, error: BaseException, *, heals: bool) -> BaseException:

@@ -37,12 +37,15 @@ class DirectTransactions(Protocol):
 
 @dataclass(slots=True)
 class Direct:
-    """What goes straight to the driver. `begun` is the engine that takes over a transaction which has begun so, and
-    does not begin it again; None where SQLAlchemy begins them all."""
+    """What goes straight to the driver.
+
+    `takeover_engine` takes over a transaction which has begun so, and does not begin it again; it is None where
+    SQLAlchemy begins them all.
+    """
 
     statements: DirectStatements
     transactions: DirectTransactions
-    begun: AsyncEngine | None
+    takeover_engine: AsyncEngine | None
 
 
 class PostgresTransactions:

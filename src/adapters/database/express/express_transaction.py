@@ -19,7 +19,8 @@ from .held_connection import HeldConnection
 class ExpressTransaction(SessionTransaction):
     """Only BEGIN, a prebuilt statement, and a COMMIT that succeeds go past SQLAlchemy.
 
-    Anything else leaves the lane, once and for good: an error, a savepoint, a snapshot, another statement, `session`.
+    Anything else leaves the lane, once and for good: an error, a savepoint, a rollback, a snapshot, a statement that is
+    not prebuilt, `session`.
 
     | call              | no block | on the lane                            | left                |
     |-------------------|----------|----------------------------------------|---------------------|
@@ -28,7 +29,8 @@ class ExpressTransaction(SessionTransaction):
     | `session`         |          | leaves                                 | the session         |
     | savepoint, flush  |          | leaves                                 | by the session      |
     | `commit`          |          | by the driver; an error leaves         | by the session      |
-    | `end`             | nothing  | back to the pool                       | closes the session  |
+    | `end`             | nothing  | back to the pool, after a ROLLBACK by  | closes the session  |
+    |                   |          | SQLAlchemy if it is not committed      |                     |
     """
 
     def __init__(self, engines: Engines, direct: Direct, reads: DirectReads) -> None:
@@ -147,4 +149,4 @@ class ExpressTransaction(SessionTransaction):
         self._reads.end()
         self._open(self._mode, self._engines.by_mode[self._mode])  # also if the database has been closed meanwhile
         if self._mode is TransactionMode.WRITING:
-            self.session.sync_session.handed_over = self._held.leave_lane
+            self.session.sync_session.handed_over = self._held.as_connection

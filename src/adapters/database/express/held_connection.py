@@ -34,9 +34,9 @@ class HeldConnection:
 
     async def begin(self) -> bool:
         """Return False if SQLAlchemy has to begin: nothing is held then."""
-        if self._direct.begun is None:
+        if self._direct.takeover_engine is None:
             return False
-        pooled = await connection_of(self._direct.begun)
+        pooled = await connection_of(self._direct.takeover_engine)
         try:
             if self._direct.transactions.begin(pooled):
                 self._pooled = pooled
@@ -48,37 +48,37 @@ class HeldConnection:
     async def fetch(self, statement: DirectStatement, parameters: Mapping[str, Any]) -> Rows:
         """Run a statement that gives rows and is built once."""
         try:
-            records = await self._direct.transactions.fetch(self._on_lane, statement, parameters)
+            records = await self._direct.transactions.fetch(self._connection_of_pool, statement, parameters)
         except BaseException as error:
-            await greenlet_spawn(report_error, await greenlet_spawn(self.leave_lane), statement.sql, error)
+            await greenlet_spawn(report_error, await greenlet_spawn(self.as_connection), statement.sql, error)
             raise
         return Rows(statement.rows(records), statement.names)
 
     async def commit(self) -> None:
         try:
-            await self._direct.transactions.commit(self._on_lane)
+            await self._direct.transactions.commit(self._connection_of_pool)
         except BaseException as error:
-            await greenlet_spawn(report_error, await greenlet_spawn(self.leave_lane), "COMMIT", error)
+            await greenlet_spawn(report_error, await greenlet_spawn(self.as_connection), "COMMIT", error)
 
-    def leave_lane(self) -> Connection:
+    def as_connection(self) -> Connection:
         """Inside a greenlet of SQLAlchemy's, which learns that the transaction has begun; the database does not."""
         if self._connection is None:
-            assert self._direct.begun is not None
-            self._connection = Connection(self._direct.begun.sync_engine, self._on_lane)
+            assert self._direct.takeover_engine is not None
+            self._connection = Connection(self._direct.takeover_engine.sync_engine, self._connection_of_pool)
             self._connection.execution_options(**{LISTENER: self.listener})
             self._pooled = None
             self._connection.begin()
         return self._connection
 
     async def invalidate(self) -> None:
-        await greenlet_spawn((await greenlet_spawn(self.leave_lane)).invalidate)
+        await greenlet_spawn((await greenlet_spawn(self.as_connection)).invalidate)
 
     async def close(self) -> None:
         """Rolls back what is not committed. Raises no `Exception`."""
         if self.close_at_once():
             return
         try:
-            await greenlet_spawn((await greenlet_spawn(self.leave_lane)).close)
+            await greenlet_spawn((await greenlet_spawn(self.as_connection)).close)
         except Exception as error:  # the connection was lost, and with it the transaction; it has been dropped
             log.debug("a connection was dropped: %r", error)
         finally:
@@ -103,6 +103,6 @@ class HeldConnection:
             cut(self._pooled.driver_connection)
 
     @property
-    def _on_lane(self) -> PoolProxiedConnection:
+    def _connection_of_pool(self) -> PoolProxiedConnection:
         assert self._pooled is not None, "it has left the lane"
         return self._pooled

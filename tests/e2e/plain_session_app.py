@@ -26,7 +26,7 @@ from tests.support.server import die_with_parent
 
 
 def create_app(database: Database) -> FastAPI:
-    Session = Annotated[AsyncSession, Depends(database.session, scope="function")]  # noqa: N806
+    Session = Annotated[AsyncSession, Depends(database.session)]  # noqa: N806
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

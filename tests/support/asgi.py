@@ -1,5 +1,6 @@
 """An ASGI driver that watches each message at the moment when the application sends it."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,8 +25,12 @@ async def call(
     answer = Answer()
     content = b"" if body is None else json.dumps(body).encode()
 
+    messages: list[dict[str, Any]] = [{"type": "http.request", "body": content, "more_body": False}]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": content, "more_body": False}
+        if not messages:
+            await asyncio.Event().wait()  # the client stays
+        return messages.pop()
 
     async def send(message: dict[str, Any]) -> None:
         if watch is not None:
@@ -35,20 +40,40 @@ async def call(
         else:
             answer.body += message["body"]
 
-    scope = {
-        "type": "http",
+    scope = _scope("http", path) | {"method": method, "headers": [(b"content-type", b"application/json")]}
+    await app(scope, receive, send)
+    return answer
+
+
+async def converse(app: Any, path: str, *texts: str, watch: Callable[[str], Awaitable[None]]) -> None:
+    """Send messages to a WebSocket and leave. `watch` gets the type or the text of each message that it sends."""
+    messages: list[dict[str, Any]] = [
+        {"type": "websocket.connect"},
+        *({"type": "websocket.receive", "text": text} for text in texts),
+        {"type": "websocket.disconnect", "code": 1000},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        await watch(message.get("text") or message["type"])
+
+    await app(_scope("websocket", path) | {"subprotocols": []}, receive, send)
+
+
+def _scope(kind: str, path: str) -> dict[str, Any]:
+    return {
+        "type": kind,
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": method,
         "scheme": "http",
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
         "root_path": "",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
         "state": {},
     }
-    await app(scope, receive, send)
-    return answer

@@ -188,6 +188,22 @@ def test_importing_the_package_imports_nothing_heavy(code: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_script_with_a_plain_session_does_without_fastapi() -> None:
+    script = """
+import asyncio, sys
+from sqlalchemy import text
+from steward.adapters.database.database import Database
+
+async def main() -> None:
+    async with Database("sqlite+aiosqlite:///:memory:") as database, database.session() as session:
+        await session.execute(text("SELECT 1"))
+
+asyncio.run(main())
+print({"fastapi", "starlette"} & set(sys.modules))
+"""
+    assert python(script).stdout.strip() == "set()"
+
+
 def test_a_public_name_that_does_not_exist_is_an_attribute_error() -> None:
     import steward
 

@@ -1,7 +1,8 @@
 """The SQLAlchemy backend: SQLite through aiosqlite and PostgreSQL through asyncpg.
 
 `database.py` is the entry point: a `Database` makes units of work (`unit_of_work.py`, `session_transaction.py`) and
-plain sessions (`plain_session.py`) on its engines (`engines.py`). Each module imports only what stands below it:
+plain sessions (`plain_session.py`, `session_block.py`) on its engines (`engines.py`). Each module imports only what
+stands below it:
 
     operations/     what an operator does with a database: schema, backup, copy, durability check
     database        the object that applications hold

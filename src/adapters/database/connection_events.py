@@ -17,6 +17,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import MissingGreenlet
 
 from ...domain.errors import UnitOfWorkError
+from .drivers.left_state import watch_statement
 
 LISTENER = "steward_listener"
 _ENDS = re.compile(r"\s*(COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b|\s+(?:WORK|TRANSACTION)\s+TO\b)", re.IGNORECASE)
@@ -58,6 +59,7 @@ def _before_statement(connection: Connection, _c: Any, sql: str, _p: Any, contex
         return
     if ends := _ENDS.match(sql):
         listener.before_end(commits=ends[1].upper() in ("COMMIT", "END"))
+    watch_statement(connection, sql)
     listener.before_statement(writes=not _only_reads(sql, context))
 
 

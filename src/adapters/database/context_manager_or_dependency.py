@@ -1,60 +1,68 @@
-"""One call for `async with` and for FastAPI's `Depends`."""
+"""One name for `async with` and for FastAPI's `Depends`."""
 
-import contextlib
-import functools
-from collections.abc import AsyncGenerator, Callable
-from types import TracebackType
-from typing import Any, Generic, ParamSpec, Self, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Annotated, Any, NamedTuple, cast
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from ...domain.errors import UnitOfWorkError
+from .plain_session import OneTaskSession
+
+Dependency = Callable[..., Awaitable[AsyncSession]]
+OpenBlock = Callable[[], AbstractAsyncContextManager[OneTaskSession]]
 
 
-class ContextManagerOrDependency(AsyncGenerator[T, None], Generic[T]):
-    """What a call of a session door returns: an async context manager and an async generator in one.
+class ContextManagerOrDependency:
+    """Opens a block by `async with f() as session`, and is a dependency of FastAPI by `Depends(f)`.
 
-    FastAPI unwraps a dependency to the generator function behind it, and drives what the call returns as a
-    generator; `async with` uses it as a context manager.
+    FastAPI (0.165) looks through `__wrapped__`, and finds what the dependency is and depends on there.
     """
 
-    def __init__(self, generator: AsyncGenerator[T, None]) -> None:
-        self._generator = generator
-        self._manager = contextlib.asynccontextmanager(lambda: generator)()
+    def __init__(self, open_block: OpenBlock, dependency: Callable[[], Dependency]) -> None:
+        self._open_block = open_block
+        self._dependency = dependency
 
-    async def __aenter__(self) -> T:
-        return await self._manager.__aenter__()
+    def __call__(self, **solved: Any) -> AbstractAsyncContextManager[AsyncSession]:
+        """Return a block. FastAPI, which calls it with what `__wrapped__` takes, gets the session of the request."""
+        made: Any = self.__wrapped__(**solved) if solved else self._open_block()
+        return cast("AbstractAsyncContextManager[AsyncSession]", made)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool | None:
-        return await self._manager.__aexit__(kind, error, trace)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> T:
-        return await anext(self._generator)
-
-    async def asend(self, value: None) -> T:
-        return await self._generator.asend(value)
-
-    async def athrow(self, *error: Any) -> T:
-        return await self._generator.athrow(*error)
-
-    async def aclose(self) -> None:
-        await self._generator.aclose()
+    @property
+    def __wrapped__(self) -> Dependency:
+        return self._dependency()
 
 
-def context_manager_or_dependency(
-    function: Callable[P, AsyncGenerator[T, None]],
-) -> Callable[P, ContextManagerOrDependency[T]]:
-    """Make of an async generator function one thing for `async with f()` and for `Depends(f, scope="function")`.
+class RequestSession(NamedTuple):
+    """Two dependencies that give one session."""
 
-    `functools.wraps` is the trick: FastAPI (0.123.5 and later) looks through it and sees a generator function.
-    """
+    session: Dependency
+    reader: Dependency
 
-    @functools.wraps(function)
-    def door(*args: P.args, **kwargs: P.kwargs) -> ContextManagerOrDependency[T]:
-        return ContextManagerOrDependency(function(*args, **kwargs))
 
-    return door
+def request_session(open_reader: OpenBlock) -> RequestSession:
+    """Make the dependencies. They share another, which FastAPI calls once for each request."""
+    from fastapi import Depends  # scripts do without it
+    from starlette.requests import HTTPConnection
+
+    async def of_request(connection: HTTPConnection) -> AsyncIterator[OneTaskSession]:
+        if connection.scope["type"] == "websocket":
+            raise UnitOfWorkError(
+                "The session of a request would end with the socket, after its messages were sent: write `async with "
+                "database.session()` for each message"
+            )
+        async with open_reader() as session:
+            yield session
+
+    # FastAPI ends a generator after the response is sent, unless it has this scope. The two below are functions, to
+    # which no scope applies: `Depends(database.session)` has none that could be forgotten.
+    once = Depends(of_request, scope="function")
+
+    async def session(solved: Annotated[OneTaskSession, once]) -> AsyncSession:
+        await solved.allow_writing()
+        return solved
+
+    async def reader(solved: Annotated[OneTaskSession, once]) -> AsyncSession:
+        return solved
+
+    return RequestSession(session, reader)

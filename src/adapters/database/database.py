@@ -1,22 +1,24 @@
 """A database: its engines, its plain sessions and its units of work."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import cached_property, partial
 from typing import Self
 
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from ..clock import system_clock
 from ..unit_of_work.completion import run_to_completion
 from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
-from .context_manager_or_dependency import context_manager_or_dependency
+from .context_manager_or_dependency import ContextManagerOrDependency, RequestSession, request_session
 from .engines import PoolSettings, create_engines
 from .express.lane import lane_on
 from .express.warm_pool import WarmPool
-from .plain_session import OneTaskSession, ReaderSession, session_block
+from .plain_session import OneTaskSession
+from .session_block import session_block
 from .session_transaction import SessionTransaction
 from .unit_of_work import DatabaseUnitOfWork
 
@@ -31,10 +33,10 @@ class Database:
 
         async with database.session() as session:                # a script
             ...
-        async def route(session: Annotated[AsyncSession, Depends(database.session, scope="function")]):
+        async def route(session: Annotated[AsyncSession, Depends(database.session)]):   # FastAPI
             ...
 
-    Both commit on success, before the response is sent, roll back on any error and always close.
+    Both commit on success, before the response is sent, roll back on an exception and always close.
     """
 
     def __init__(
@@ -63,26 +65,41 @@ class Database:
         transaction = SessionTransaction(self.engines) if self.lane is None else self.lane.transaction()
         return DatabaseUnitOfWork(self, transaction, self.clock)
 
-    # No parameters: as a dependency, FastAPI would offer them to every client as query parameters.
-    @context_manager_or_dependency
-    async def session(self) -> AsyncGenerator[AsyncSession, None]:
-        """A session that may write; see `session_block` for what it promises."""
-        async with session_block(
-            self._session(TransactionMode.WRITING), self, self.engines.admission(TransactionMode.WRITING)
-        ) as session:
-            yield session
+    @cached_property
+    def session(self) -> ContextManagerOrDependency:
+        """A session that may write: `async with database.session() as session`, or `Depends(database.session)`.
 
-    @context_manager_or_dependency
-    async def reader(self) -> AsyncGenerator[AsyncSession, None]:
+        The block commits when it ends, unless it is left by an exception, which rolls back and arrives unchanged. In a
+        route the block ends after the route's function and before the response is sent: a commit that fails is
+        answered as an error. A response with status 4xx that is *returned* is no exception, and commits: raise
+        `HTTPException`, or call `await session.rollback()`. `commit()` is allowed at any time, and what follows is
+        a transaction of its own; `rollback()`, `close()` and `reset()` give up what is not committed.
+
+        Autoflush is off: `await session.flush()` makes pending rows visible to one's own queries.
+
+        A request has one session. A route with both `Depends(database.session)` and `Depends(database.reader)`, also
+        those of its dependencies, gets the same object, which may write. It does not outlive the route's function: a
+        streamed response, a background task and a WebSocket, which is refused, write `async with`.
+
+        `session_block` lists the errors.
+        """
+        return ContextManagerOrDependency(self._block(TransactionMode.WRITING), lambda: self._request_session.session)
+
+    @cached_property
+    def reader(self) -> ContextManagerOrDependency:
         """The twin of `session` for reads: no BEGIN, and on SQLite no waiting for the writer.
 
         Each statement sees its own snapshot. A write raises `ReadOnly`, and that from the database, not from a
-        reading of the SQL.
+        reading of the SQL; unless the request has a `session` too, which the reader then is.
         """
-        async with session_block(
-            self._session(TransactionMode.READING), self, self.engines.admission(TransactionMode.READING)
-        ) as session:
-            yield session
+        return ContextManagerOrDependency(self._block(TransactionMode.READING), lambda: self._request_session.reader)
+
+    @cached_property
+    def _request_session(self) -> RequestSession:
+        return request_session(self._block(TransactionMode.READING))
+
+    def _block(self, mode: TransactionMode) -> Callable[[], AbstractAsyncContextManager[OneTaskSession]]:
+        return partial(session_block, self.engines, mode, self)
 
     @property
     def admissions(self) -> Mapping[str, Admission]:
@@ -98,14 +115,6 @@ class Database:
         self.engines.engine(TransactionMode.READING)
         if self.engines.probe is not None:
             await self.engines.probe.ask(timeout)
-
-    def _session(self, mode: TransactionMode) -> OneTaskSession:
-        make = OneTaskSession if mode is TransactionMode.WRITING else ReaderSession
-        return make(
-            self.engines.engine(mode),
-            expire_on_commit=False,  # attributes read after a commit must not need the database
-            close_resets_only=False,  # a session used after its block says so, instead of leaking a connection
-        )
 
     def checked_out(self) -> int:
         """How many connections are in use."""

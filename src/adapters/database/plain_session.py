@@ -1,28 +1,24 @@
-"""The plain answer to the old question: a session that works in `async with` and in `Depends` alike."""
+"""Plain sessions: the `AsyncSession` of `Database.session()` and `Database.reader()`."""
 
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
-from sqlalchemy.exc import IllegalStateChangeError, IntegrityError, PendingRollbackError
+from sqlalchemy.exc import IntegrityError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession, AsyncSessionTransaction
-from sqlalchemy.util import greenlet_spawn
 
 from ...domain.errors import ConcurrentUse, OutcomeUnknown, TransactionAborted
 from ...service_layer import deadline, tally
-from ..unit_of_work import open_blocks
 from ..unit_of_work.completion import run_to_completion
 from ..unit_of_work.one_task import OneTask
-from .admission import Admission
+from ..unit_of_work.transaction import TransactionMode
 from .drivers.lost_connections import abort
 from .drivers.pooled_connections import driver_lock
+from .engines import Engines
 from .error_translation import raise_translated
 from .session_connection import SessionWithConnection
-
-_LOOKS, _LOOK_AGAIN = 1000, 0.01  # how often, and after how many seconds
 
 
 class OneTaskSession(AsyncSession):
@@ -35,20 +31,34 @@ class OneTaskSession(AsyncSession):
     sync_session_class = SessionWithConnection
     sync_session: SessionWithConnection
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, engines: Engines, mode: TransactionMode) -> None:
+        # expire_on_commit: attributes read after a commit must not need the database. close_resets_only: a session that
+        # is used after its block must not take a connection that is never returned.
+        super().__init__(autoflush=False, expire_on_commit=False, close_resets_only=False)
         self.one_task = OneTask()
         self.concurrent_use = False
-        self.is_closed = False
-        self.lost_work = False
         self.stored = False  # whether the last commit, if there was something to commit, was carried out
-        self.admission: Admission | None = None
         self._is_admitted = False
+        self._engines = engines
+        self._use(mode)
+
+    def _use(self, mode: TransactionMode) -> None:
+        self.reads_only = mode is TransactionMode.READING
+        self.admission = self._engines.admission(mode)
+        self.bind = self._engines.engine(mode)
+        self.sync_session.bind = self.bind.sync_engine
 
     def __del__(self) -> None:  # as `SessionTransaction.__del__`
-        if self.admission is not None and self._is_admitted:
+        if self._is_admitted:
             self._is_admitted = False
             self.admission.leave_from_garbage()
+
+    async def allow_writing(self) -> None:
+        """Make a reader a session that writes. What it has read stays in it."""
+        if self.reads_only:
+            self.sync_session.memory.failure = None  # a failed read has nothing to be committed
+            await self.commit()  # a rollback would expire what was read
+            self._use(TransactionMode.WRITING)
 
     @property
     def driver_lock(self) -> asyncio.Lock | None:
@@ -60,16 +70,15 @@ class OneTaskSession(AsyncSession):
 
     async def enter(self) -> None:
         """Before a connection is wanted; it is had until the transaction ends. Raises `Overloaded`."""
-        if self.admission is not None and not self._is_admitted:
+        self.sync_session.refuse_if_closed()
+        if not self._is_admitted:
             await self.admission.enter()
             self._is_admitted = True
 
     def leave(self, *, for_good: bool = False) -> None:
-        if self.admission is not None and self._is_admitted and (for_good or not self.in_transaction()):
+        if self._is_admitted and (for_good or not self.in_transaction()):
             self._is_admitted = False
             self.admission.leave()
-        if for_good:
-            self.admission = None
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -87,6 +96,7 @@ class OneTaskSession(AsyncSession):
         """Awaited to its end also when the task is cancelled. Raises `TransactionAborted` if the error of a statement
         was swallowed, `OutcomeUnknown` if the connection broke, or if the task was cancelled and COMMIT carried out."""
         with self.alone():
+            self.sync_session.refuse_if_closed()
             await self.commit_by(super().commit())
 
     async def commit_by(self, work: Coroutine[Any, Any, None]) -> None:
@@ -127,24 +137,42 @@ class OneTaskSession(AsyncSession):
             self.leave()
 
     async def close(self) -> None:
-        """Rolls back. A block may do it early, after a commit of its own."""
+        """Rolls back. The session is of no use afterwards."""
         with self.alone():
-            self.lost_work = self.lost_work or self.in_transaction()
             await run_to_completion(super().close(), abandon=self.abandon)
-            self.is_closed = True
+            self.sync_session.is_closed = True
             self.leave()
+
+    async def __aexit__(self, type_: Any, value: Any, traceback: Any) -> None:
+        """Closes, as `async with session` does, unless that would lose work without a word."""
+        if type_ is None and self.in_transaction() and self.sync_session.has_work:
+            raise TransactionAborted(
+                "`async with session` closes the session before its work is committed: call `await session.commit()` "
+                "in it, or leave it out, because the block of `database.session()` commits"
+            )
+        await self.close()
 
     async def reset(self) -> None:
         with self.alone():
-            self.lost_work = self.lost_work or self.in_transaction()
             await run_to_completion(super().reset(), abandon=self.abandon)
             self.leave()
 
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
+        """A reader fetches all rows at once: PostgreSQL streams inside a transaction only, and a reader has none."""
+        if self.reads_only:
+            return AsyncResult(await self.execute(*args, **kwargs))
+        with self.alone():
+            await self.enter()
+            result: AsyncResult[Any] = await super().stream(*args, **kwargs)
+            return result
+
     async def finish(self) -> None:
-        """The end of a block that succeeded."""
-        if self.lost_work:
-            raise TransactionAborted("The session was closed before its work was committed")
-        if not self.is_closed:
+        """End a block that succeeded."""
+        if self.sync_session.is_closed:
+            return
+        if self.reads_only:  # a failed SELECT has nothing to be committed; but what was added is a write
+            await self.flush()
+        else:
             await self.commit()
 
     def begin(self) -> AsyncSessionTransaction:
@@ -152,17 +180,6 @@ class OneTaskSession(AsyncSession):
 
     def begin_nested(self) -> AsyncSessionTransaction:
         return _OneTaskTransaction(self, nested=True)
-
-
-class ReaderSession(OneTaskSession):
-    async def stream(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
-        """All rows are fetched at once: PostgreSQL streams inside a transaction only, and a reader has none."""
-        return AsyncResult(await self.execute(*args, **kwargs))
-
-    async def finish(self) -> None:
-        """There is nothing to commit, and no failed SELECT to answer for; but what was added is a write."""
-        if not self.is_closed:
-            await self.flush()
 
 
 class _OneTaskTransaction(AsyncSessionTransaction):
@@ -222,79 +239,6 @@ for _name in (
     "run_sync",
     "scalar",
     "scalars",
-    "stream",
     "stream_scalars",
 ):
     setattr(OneTaskSession, _name, _guarded(_name))
-
-
-@dataclass(slots=True, eq=False)
-class _SessionBlock:
-    store: object
-    is_open: bool = True
-
-
-@contextlib.asynccontextmanager
-async def session_block(session: OneTaskSession, store: object, admission: Admission) -> AsyncIterator[AsyncSession]:
-    """Commit on success, roll back on any error or cancellation, close always.
-
-    The error of the block arrives unchanged. A failing commit raises `TransactionAborted` if a statement had failed
-    and its error was swallowed, `ConcurrentUse` if another task was still inside, `OutcomeUnknown` if the connection
-    broke, and SQLAlchemy's own error otherwise. Raises `AlreadyInTransaction` inside another block on `store`, and
-    its first statement `Overloaded` if its turn does not come in time.
-    """
-    open_blocks.refuse_second(store)
-    session.admission = admission
-    block = _SessionBlock(store)
-    open_blocks.enter(block)
-    try:
-        try:
-            yield session
-        except BaseException:
-            await run_to_completion(_roll_back(session), abandon=session.abandon)
-            raise
-        session.stored = False
-        with session.cancellation_after_commit():
-            await run_to_completion(_commit(session), abandon=session.abandon)
-    finally:
-        block.is_open = False
-        open_blocks.leave(block)
-        session.leave(for_good=True)
-
-
-async def _roll_back(session: OneTaskSession) -> None:
-    await session.one_task.until_left()
-    connection = session.sync_session.in_use
-    if await _until_driver_is_left(session) and connection is not None and not connection.closed:
-        # The late task may be about to send its next statement, and must not meet the connection's next user.
-        await greenlet_spawn(connection.invalidate)
-    for _ in range(_LOOKS):
-        try:
-            await session.close()  # rolls back
-        except (ConcurrentUse, IllegalStateChangeError):  # one more task came in, past the session's methods
-            await asyncio.sleep(_LOOK_AGAIN)
-        except Exception:  # the connection was lost, and with it the transaction
-            break
-        else:
-            return
-    await AsyncSession.invalidate(session)  # also if somebody is inside again: not to be refused here
-
-
-async def _until_driver_is_left(session: OneTaskSession) -> bool:
-    """Wait for a statement that runs past the session's methods. Says whether there was one."""
-    lock = session.driver_lock
-    if lock is None or not lock.locked():
-        return False
-    session.concurrent_use = True
-    async with lock:
-        return True
-
-
-async def _commit(session: OneTaskSession) -> None:
-    try:
-        lock = session.driver_lock
-        if session.concurrent_use or session.one_task.occupant is not None or (lock is not None and lock.locked()):
-            raise ConcurrentUse("Another task was inside the session: nothing is committed")
-        await session.finish()
-    finally:
-        await _roll_back(session)

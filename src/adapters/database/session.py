@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from ...domain.errors import UnitOfWorkError
 from .connection_events import LISTENER, ConnectionListener
+from .drivers.left_state import expect_left_state
 
 
 class SessionOwner(ConnectionListener, Protocol):
@@ -61,6 +62,13 @@ class GuardedSyncSession(Session):
     def is_pending(self) -> bool:
         """Whether a flush would write. An attribute that was set to the value that it had is no change."""
         return bool(self.new or self.deleted) or any(self.is_modified(each) for each in self.dirty)
+
+    def connection(self, *args: Any, **kwargs: Any) -> Connection:
+        if self.owner.in_step:
+            return super().connection(*args, **kwargs)
+        connection: Connection = _guarded(Session.connection)(self, *args, **kwargs)
+        expect_left_state(connection)  # what its driver is asked to do is not seen
+        return connection
 
     def write_pending(self, write: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
         """Run a method of `Session` that writes objects and, if it fails, rolls back by itself."""
@@ -122,7 +130,7 @@ def _only_in_step(name: str, instead: str) -> Callable[..., Any]:
     return only_in_step
 
 
-for _name in ("execute", "scalar", "scalars", "connection"):
+for _name in ("execute", "scalar", "scalars"):
     setattr(GuardedSyncSession, _name, _guarded(getattr(Session, _name)))
 for _name in ("bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"):
     setattr(GuardedSyncSession, _name, _writing(getattr(Session, _name)))

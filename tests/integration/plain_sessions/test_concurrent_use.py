@@ -128,7 +128,7 @@ async def test_a_task_that_comes_after_the_block_is_refused(notes: Database) -> 
         late = asyncio.create_task(come_late())
     gate.set()
 
-    with pytest.raises(Exception, match="permanently closed"):
+    with pytest.raises(Exception, match="its block has ended"):
         await late
     assert await texts(notes) == {"innocent 0"}
 

@@ -1,4 +1,4 @@
-"""`Depends(database.session, scope="function")`: committed before the answer, rolled back on any error.
+"""`Depends(database.session)`: committed before the answer, rolled back on any error.
 
 T1.1, T1.3 to T1.6, T9.1 to T9.4. In-process clients return only when the whole application has run, and so
 cannot see what came first: these tests watch each message that the application sends.
@@ -61,7 +61,7 @@ def application(database: Database, opener: Callable[..., Any], *, scope: Any = 
     app.state.container = Container(database=providers.Object(database))
     app.state.seen = []
     Session = Annotated[AsyncSession, Depends(opener, scope=scope)]  # noqa: N806
-    Reader = Annotated[AsyncSession, Depends(database.reader, scope="function")]  # noqa: N806
+    Reader = Annotated[AsyncSession, Depends(database.reader)]  # noqa: N806
 
     @app.exception_handler(IntegrityError)
     async def conflict(request: Request, error: Exception) -> JSONResponse:
@@ -122,16 +122,19 @@ async def test_the_commit_comes_before_the_answer(notes: Database, opener: Calla
     assert events == ["commit", "http.response.start with 1 stored", "http.response.body with 1 stored"]
 
 
-async def test_the_default_scope_would_answer_before_the_commit(notes: Database) -> None:
-    """T1.3: what the test above is able to see, and why the scope has to be named."""
+@pytest.mark.parametrize("scope", [None, "request"])
+async def test_no_scope_can_bring_the_answer_before_the_commit(notes: Database, scope: Any) -> None:
+    """T1.3: with a generator of one's own it would, which is what the test above is able to see."""
     events = commits(notes)
 
     async def watch(message: str) -> None:
         events.append(message)
 
-    await call(application(notes, notes.session, scope=None), "POST", "/notes/late", watch=watch)
+    await call(application(notes, notes.session, scope=scope), "POST", "/notes/in-time", watch=watch)
+    await call(application(notes, by_adapter(notes), scope=scope), "POST", "/notes/late", watch=watch)
 
-    assert events == ["http.response.start", "http.response.body", "commit"]
+    response = ["http.response.start", "http.response.body"]
+    assert events == ["commit", *response, *response, "commit"]
 
 
 async def test_a_background_task_sees_the_row_and_no_connection_is_held(notes: Database) -> None:

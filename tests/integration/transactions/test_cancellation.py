@@ -177,8 +177,8 @@ async def test_only_sqlite_keeps_the_connection_of_a_cancelled_statement(notes: 
 
     async def run(statement: TextClause, *, limit: float | None) -> None:
         async with notes.session() as session:
-            connection = await (await session.connection()).get_raw_connection()
-            used.append(connection.driver_connection)
+            await session.execute(text("SELECT 1"))
+            used.append(session.sync_session.in_use.connection.driver_connection)  # type: ignore[attr-defined]
             async with asyncio.timeout(limit):
                 await session.execute(statement)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import aiosqlite
@@ -11,13 +12,16 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolResetState
 from sqlalchemy.util import await_
 
 from ....domain.errors import ConcurrentUse, StewardError
+from .left_state import drop_with_state, reset_state
 from .lost_connections import comes_from_server
 
 
 def keep_connections_clean(engine: Engine) -> None:
     """Install the listeners; those for cancellation only where the driver survives one (aiosqlite)."""
     event.listen(engine, "reset", _end_transaction)
+    event.listen(engine, "reset", reset_state)
     event.listen(engine, "checkin", _drop_if_not_idle)
+    event.listen(engine, "checkin", drop_with_state)
     if engine.dialect.name == "postgresql":
         event.listen(engine, "handle_error", _synchronize)
         event.listen(engine, "after_cursor_execute", _lock_fetches)
@@ -65,9 +69,10 @@ def _drop_if_not_idle(connection: Any, entry: ConnectionPoolEntry) -> None:
     hand (`WarmPool`) does not come by: it has been asked before."""
     if connection is None:
         return
-    driver = connection.driver_connection
+    driver, in_transaction = connection.driver_connection, False
     if isinstance(driver, aiosqlite.Connection):
-        in_transaction = driver._connection is not None and driver.in_transaction  # noqa: SLF001
+        with suppress(ValueError):  # it has been closed
+            in_transaction = driver.in_transaction
     else:
         in_transaction = not driver.is_closed() and driver.is_in_transaction()
     if in_transaction or connection._execute_mutex.locked():  # noqa: SLF001

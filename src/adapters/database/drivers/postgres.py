@@ -12,6 +12,13 @@ from .connector import Connector
 
 _LAST_CLOSE = 2.0  # seconds, as SQLAlchemy allows
 SYNCHRONIZE_TIMEOUT = 5.0  # seconds
+RESET_TIMEOUT = 5.0  # seconds
+
+# DISCARD ALL, but for DEALLOCATE ALL and DISCARD PLANS: asyncpg keeps prepared statements.
+_RESET = """
+SET SESSION AUTHORIZATION DEFAULT; RESET ALL; CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); DISCARD TEMP;
+DISCARD SEQUENCES
+"""
 
 
 class BackgroundCloser(set[asyncio.Task[None]]):
@@ -104,6 +111,10 @@ def connection_class(
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 return False
             return True
+
+        def get_reset_query(self) -> str:
+            """What `reset` sends. Through PgBouncer nothing: it would reach whichever server connection is free."""
+            return "" if set_local else _RESET
 
         async def close(self, *, timeout: float | None = None) -> None:
             self._close_apart(timeout or _LAST_CLOSE)

@@ -60,6 +60,8 @@ class GuardedSyncSession(Session):
     @property
     def is_pending(self) -> bool:
         """Whether a flush would write. An attribute that was set to the value that it had is no change."""
+        if not self.identity_map and not self.new:  # asked around every statement, nearly always of an empty session
+            return False
         return bool(self.new or self.deleted) or any(self.is_modified(each) for each in self.dirty)
 
     def write_pending(self, write: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
@@ -106,7 +108,7 @@ def _writing(method: Callable[..., Any]) -> Callable[..., Any]:
 def _flush(self: GuardedSyncSession, objects: Sequence[Any] | None = None) -> None:
     if self.is_pending:
         self.write_pending(Session.flush, objects)
-    else:
+    elif self.identity_map:
         Session.flush(self, objects)
 
 

@@ -16,7 +16,7 @@ from .drivers.refused_reads import READ_ATTEMPTS, is_refused_read
 from .engines import Engines
 from .error_translation import raise_translated
 from .seen_versions import Entity, SeenVersions
-from .session import GuardedSession, SessionOwner
+from .session import GuardedSession, GuardedSyncSession, SessionOwner
 
 Result = TypeVar("Result")
 
@@ -151,7 +151,7 @@ class SessionTransaction:
         while True:
             attempts_left -= 1
             try:
-                return await self.session.execute(statement, parameters)
+                return await greenlet_spawn(self._execute, self.session.sync_session, statement, parameters)
             except Exception as error:
                 if not (attempts_left and self.may_repeat(error)):
                     raise_translated(error, foreign_key=foreign_key)
@@ -159,6 +159,15 @@ class SessionTransaction:
     def may_repeat(self, error: BaseException) -> bool:
         """Return True for a read outside a transaction that a serializable server has refused: it stands alone."""
         return self._mode is TransactionMode.READING and is_refused_read(error)
+
+    def _execute(self, session: GuardedSyncSession, statement: Executable, parameters: Any) -> Any:
+        """What `session.execute` does for a statement of Core, without its search for a connection."""
+        if session.autoflush and session.is_pending:
+            session.flush()
+        connection = session.in_use
+        if connection is None or connection.closed:
+            connection = session.connection()
+        return connection.execute(statement, parameters)
 
     def read(self, entity: Entity) -> Entity:
         """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""

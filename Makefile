@@ -58,7 +58,7 @@ faults-short: $(VENV)/dev.done ## The checks of faults in a few rounds, and the 
 faults: $(VENV)/dev.done ## Kill, cut and crowd servers and databases, and compare what was acknowledged with what is there
 	@$(BIN)/python -m tests.faults $(CHECKS)
 
-bench: $(VENV)/dev.done ## Steward beside a bare server and an ordinary one, on PostgreSQL and SQLite: 10 minutes
+bench: $(VENV)/dev.done ## Steward, express lane on and off, beside a bare server and an ordinary one: 15 minutes
 	@$(BIN)/python -m benchmarks.speed
 
 bench-scale: $(VENV)/dev.done ## What a request costs with 10,000 to a million items, and with 1 to 512 connections

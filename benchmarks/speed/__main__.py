@@ -1,4 +1,4 @@
-"""`make bench`: Steward beside a bare server and an ordinary one, on PostgreSQL and on SQLite.
+"""`make bench`: Steward, its express lane on and off, beside a bare server and an ordinary one.
 
     STEWARD_BENCH_DATABASES=postgresql STEWARD_BENCH_OPERATIONS=get STEWARD_BENCH_EXTRAS= make bench
 

@@ -7,7 +7,7 @@ from .counted import Counts
 from .extras import Paced, Workers
 from .machine import memory
 from .rounds import Round
-from .servers import Running
+from .servers import STEWARDS, Running
 
 Rounds = Mapping[str, Mapping[str, Sequence[Round]]]  # by operation and server
 
@@ -64,15 +64,16 @@ def compared(rounds: Rounds) -> str:
     )
     rows = []
     for operation, servers in rounds.items():
-        row = [operation, "steward"]
-        for figure, is_cost in ((lambda one: one.server, True), (lambda one: one.load.per_second, False)):
-            for other in ("tutorial", "limit"):
-                if {"steward", other} <= set(servers):
-                    pair = (other, "steward") if is_cost else ("steward", other)
-                    row.append(spread(ratios(rounds, operation, *pair, figure)))
-                else:
-                    row.append("-")
-        rows.append(row)
+        for steward in (each for each in STEWARDS if each in servers):
+            row = [operation, steward]
+            for figure, is_cost in ((lambda one: one.server, True), (lambda one: one.load.per_second, False)):
+                for other in ("tutorial", "limit"):
+                    if other in servers:
+                        pair = (other, steward) if is_cost else (steward, other)
+                        row.append(spread(ratios(rounds, operation, *pair, figure)))
+                    else:
+                        row.append("-")
+            rows.append(row)
     return table(heads, rows)
 
 

@@ -1,4 +1,4 @@
-"""The three servers, each a process of its own."""
+"""The servers, each a process of its own."""
 
 import sys
 import time
@@ -14,13 +14,15 @@ from tests.support.steward_server import environment
 from .data import ADMIN, ADMIN_PASSWORD
 from .environment import DATABASE_URL, POOL_SIZE
 
-NAMES = ("limit", "tutorial", "steward")
+ORDINARY = "steward-ordinary"  # with the express lane off
+STEWARDS = ("steward", ORDINARY)
+NAMES = ("limit", "tutorial", *STEWARDS)
 _UVICORN = (sys.executable, "-m", "uvicorn", "--port", "{port}", "--no-access-log", "--log-level", "warning")
 _COMMANDS = {
     "limit": (*_UVICORN, "--factory", "benchmarks.speed.limit:app"),
     "tutorial": (*_UVICORN, "benchmarks.speed.tutorial:app"),
     # As people run it: what it logs of each request goes to a file.
-    "steward": (sys.executable, "-m", "steward", "serve", "--port", "{port}"),
+    **dict.fromkeys(STEWARDS, (sys.executable, "-m", "steward", "serve", "--port", "{port}")),
 }
 _START_LIMIT = 60.0  # seconds
 
@@ -42,6 +44,7 @@ class Running:
 def serving(name: str, database_url: str, *options: str, pool_size: int, **settings: object) -> Iterator[Running]:
     """`options` are more of those of the command, `settings` more of Steward's."""
     settings |= {"pool_size": pool_size, "access_token_ttl": 24 * 3600, "secret_key": "s" * 32}
+    settings["express"] = "off" if name == ORDINARY else "auto"
     ours = environment(database_url=database_url, **settings)
     begun = time.perf_counter()
     server = Server(
@@ -51,8 +54,8 @@ def serving(name: str, database_url: str, *options: str, pool_size: int, **setti
     try:
         _wait(server)
         start = time.perf_counter() - begun
-        token = _sign_in(server.url) if name == "steward" else ""
-        owner = "?expand=owner" if name == "steward" else "/with-owner"
+        token = _sign_in(server.url) if name in STEWARDS else ""
+        owner = "?expand=owner" if name in STEWARDS else "/with-owner"
         yield Running(name, server.url, server.process.pid, token, owner, start)
     finally:
         server.stop()

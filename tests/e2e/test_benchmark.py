@@ -53,7 +53,7 @@ def comparable(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_all_three_servers_answer_alike(operation: str, servers: list[Running], database: BenchDatabase) -> None:
+def test_all_servers_answer_alike(operation: str, servers: list[Running], database: BenchDatabase) -> None:
     answers = {running.name: ask(running, database, operation) for running in servers}
     steward = answers["steward"]
     assert steward.is_success, steward.text

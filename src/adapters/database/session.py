@@ -39,6 +39,9 @@ class SessionOwner(ConnectionListener, Protocol):
     def before_write(self) -> None:
         """Raise `ReadOnly`, or remember that the block has written."""
 
+    def do_at_once(self, step: Callable[[], None]) -> None:
+        """Run a step of the transaction that waits for nothing."""
+
     def savepoint(self) -> AbstractAsyncContextManager[Any]: ...
 
 
@@ -59,8 +62,15 @@ class GuardedSyncSession(Session):
             self.owner.enter_session(self, attach_only=True)
 
     @property
+    def is_autocommit(self) -> bool:
+        """Whether each statement is a transaction of its own."""
+        return self.in_use is not None and self.in_use.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+
+    @property
     def is_pending(self) -> bool:
         """Whether a flush would write. An attribute that was set to the value that it had is no change."""
+        if not self.identity_map and not self.new:  # asked around every statement, nearly always of an empty session
+            return False
         return bool(self.new or self.deleted) or any(self.is_modified(each) for each in self.dirty)
 
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
@@ -114,7 +124,7 @@ def _writing(method: Callable[..., Any]) -> Callable[..., Any]:
 def _flush(self: GuardedSyncSession, objects: Sequence[Any] | None = None) -> None:
     if self.is_pending:
         self.write_pending(Session.flush, objects)
-    else:
+    elif self.identity_map:
         Session.flush(self, objects)
 
 

@@ -16,7 +16,7 @@ from .drivers.refused_reads import READ_ATTEMPTS, is_refused_read
 from .engines import Engines
 from .error_translation import raise_translated
 from .seen_versions import Entity, SeenVersions
-from .session import GuardedSession, SessionOwner
+from .session import GuardedSession, GuardedSyncSession, SessionOwner
 
 Result = TypeVar("Result")
 
@@ -86,7 +86,21 @@ class SessionTransaction:
             self._leave()
 
     def end_at_once(self) -> bool:
-        return False
+        """A reader of PostgreSQL has no transaction that SQLAlchemy would have to roll back: nothing is sent."""
+        session = self._session
+        if session is None or (session.in_transaction() and not session.sync_session.is_autocommit):
+            return False
+        assert self.owner is not None
+        self.in_step = True
+        try:
+            self.owner.do_at_once(session.sync_session.close)
+        except Exception:
+            return False  # `end` knows what to do then
+        finally:
+            self.in_step = False
+        self._session = None
+        self._leave()
+        return True
 
     def abort(self) -> None:
         if self._session is not None:
@@ -138,7 +152,7 @@ class SessionTransaction:
         while True:
             attempts_left -= 1
             try:
-                return await self.session.execute(statement, parameters)
+                return await greenlet_spawn(self._execute, self.session.sync_session, statement, parameters)
             except Exception as error:
                 if not (attempts_left and self.may_repeat(error)):
                     raise_translated(error, foreign_key=foreign_key)
@@ -146,6 +160,15 @@ class SessionTransaction:
     def may_repeat(self, error: BaseException) -> bool:
         """Return True for a read outside a transaction that a serializable server has refused: it stands alone."""
         return self._mode is TransactionMode.READING and is_refused_read(error)
+
+    def _execute(self, session: GuardedSyncSession, statement: Executable, parameters: Any) -> Any:
+        """What `session.execute` does for a statement of Core, without its search for a connection."""
+        if session.autoflush and session.is_pending:
+            session.flush()
+        connection = session.in_use
+        if connection is None or connection.closed:
+            connection = session.connection()
+        return connection.execute(statement, parameters)
 
     def read(self, entity: Entity) -> Entity:
         """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""

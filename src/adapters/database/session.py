@@ -73,9 +73,13 @@ class GuardedSyncSession(Session):
             return False
         return bool(self.new or self.deleted) or any(self.is_modified(each) for each in self.dirty)
 
+    def acquire(self) -> Connection:
+        """Return the connection of the transaction, for statements of our own; begin if that has not been done."""
+        if self.in_use is None or self.in_use.closed or self.in_nested_transaction():
+            return super().connection()
+        return self.in_use
+
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
-        if self.owner.in_step:
-            return super().connection(*args, **kwargs)
         connection: Connection = _guarded(Session.connection)(self, *args, **kwargs)
         expect_left_state(connection)  # what its driver is asked to do is not seen
         return connection

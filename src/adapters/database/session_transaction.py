@@ -165,10 +165,7 @@ class SessionTransaction:
         """What `session.execute` does for a statement of Core, without its search for a connection."""
         if session.autoflush and session.is_pending:
             session.flush()
-        connection = session.in_use
-        if connection is None or connection.closed:
-            connection = session.connection()
-        return connection.execute(statement, parameters)
+        return session.acquire().execute(statement, parameters)
 
     def read(self, entity: Entity) -> Entity:
         """Every entity that was read passes here: see `SeenVersions`. Without a transaction each read stands alone."""
@@ -204,7 +201,7 @@ class SessionTransaction:
     async def _begin_session(self, mode: TransactionMode) -> None:
         self._open(mode)
         if mode is TransactionMode.WRITING:
-            await self._step(self.session.sync_session.connection)
+            await self._step(self.session.sync_session.acquire)
 
     def _open(self, mode: TransactionMode, engine: AsyncEngine | None = None) -> None:
         assert self.owner is not None
@@ -218,7 +215,7 @@ class SessionTransaction:
 
     def _begin_savepoint(self) -> Savepoint:
         savepoint = self.session.sync_session.begin_nested()
-        self.session.sync_session.connection()  # sends SAVEPOINT, which the next statement would
+        self.session.sync_session.acquire()  # sends SAVEPOINT, which the next statement would
         return savepoint
 
     async def _step(self, step: Callable[[], Result], *, committing: bool = False) -> Result:

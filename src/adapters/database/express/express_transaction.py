@@ -84,7 +84,7 @@ class ExpressTransaction(SessionTransaction):
     async def commit(self) -> None:
         if not self._is_on_lane:
             # A session that was never used has not taken the transaction over, and would commit nothing.
-            await self._step(self.session.sync_session.connection)
+            await self._step(self.session.sync_session.acquire)
             await super().commit()
             return
         self.in_step = True

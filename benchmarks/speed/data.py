@@ -1,4 +1,4 @@
-"""The database that all three servers work on: Steward's own schema, 10,000 users, 100,000 items."""
+"""The database that all servers work on: Steward's own schema, 10,000 users, 100,000 items."""
 
 import asyncio
 import json

@@ -39,9 +39,6 @@ class SessionOwner(ConnectionListener, Protocol):
     def before_write(self) -> None:
         """Raise `ReadOnly`, or remember that the block has written."""
 
-    def do_at_once(self, step: Callable[[], None]) -> None:
-        """Run a step of the transaction that waits for nothing."""
-
     def savepoint(self) -> AbstractAsyncContextManager[Any]: ...
 
 
@@ -60,11 +57,6 @@ class GuardedSyncSession(Session):
         """Raise `NotInTransaction` after the session's block, and `ConcurrentUse` in a second task."""
         if not self.owner.is_inside:
             self.owner.enter_session(self, attach_only=True)
-
-    @property
-    def is_autocommit(self) -> bool:
-        """Whether each statement is a transaction of its own."""
-        return self.in_use is not None and self.in_use.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
 
     @property
     def is_pending(self) -> bool:

@@ -86,21 +86,7 @@ class SessionTransaction:
             self._leave()
 
     def end_at_once(self) -> bool:
-        """A reader of PostgreSQL has no transaction that SQLAlchemy would have to roll back: nothing is sent."""
-        session = self._session
-        if session is None or (session.in_transaction() and not session.sync_session.is_autocommit):
-            return False
-        assert self.owner is not None
-        self.in_step = True
-        try:
-            self.owner.do_at_once(session.sync_session.close)
-        except Exception:
-            return False  # `end` knows what to do then
-        finally:
-            self.in_step = False
-        self._session = None
-        self._leave()
-        return True
+        return False
 
     def abort(self) -> None:
         if self._session is not None:

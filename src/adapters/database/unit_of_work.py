@@ -72,10 +72,6 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
     def in_step(self) -> bool:
         return self._database_transaction.in_step and self.is_inside
 
-    def do_at_once(self, step: Callable[[], None]) -> None:
-        with self._one_task:
-            step()
-
     def enter_session(self, session: GuardedSyncSession, *, attach_only: bool = False) -> None:
         current = self._database_transaction.current_session
         if current is None or current.sync_session is not session:

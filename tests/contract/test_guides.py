@@ -14,9 +14,8 @@ from steward.adapters.database.database import Database
 from steward.adapters.memory import MemoryDatabase
 from steward.domain import errors
 from steward.domain.actors import Actor
-from steward.domain.items import ItemId
 from steward.domain.users import NewUser
-from steward.service_layer import items, users
+from steward.service_layer import items, lists, users
 from steward.service_layer.retry import run
 from steward.service_layer.unit_of_work import UnitOfWork
 from steward.testing import given_user
@@ -43,7 +42,8 @@ async def test_who_commits_and_when_is_as_both_pages_say(store: MemoryDatabase |
     if cost is not None:
         sent = [word for word in cost.shape if word != "PRAGMA"]
         assert (sent[0], sent[-1], sent.count("BEGIN"), sent.count("COMMIT")) == ("BEGIN", "COMMIT", 1, 1)
-    assert (await items.get_item(store.unit_of_work(), me, item_id=ItemId(1))).quantity == 2
+    stored = await lists.list_items(store.unit_of_work(), me)
+    assert [item.quantity for item in stored] == [2]
 
 
 @pytest.mark.parametrize("number", range(len(examples("unit-of-work.md"))))

@@ -94,6 +94,29 @@ async def test_while_packets_are_lost_it_is_503_in_time_and_then_all_is_well_aga
             server.client.close()
 
 
+async def test_the_first_look_at_readiness_is_503_if_the_database_does_not_answer(
+    postgres_to_kill: PostgresServer,
+) -> None:
+    """It connects, and is cut in the middle of that."""
+    async with Proxy("127.0.0.1", postgres_to_kill.port).open() as proxy:
+        server = StewardServer(f"postgresql+asyncpg://postgres@127.0.0.1:{proxy.port}/postgres", **AS_SHIPPED)
+        await asyncio.to_thread(server.start)
+        try:
+            proxy.is_swallowing = True
+            for _ in range(2):
+                answer = await asyncio.to_thread(server.client.get, "/readyz")
+                assert answer.status_code == 503, answer.text
+            proxy.is_swallowing = False
+            async with asyncio.timeout(BACK):
+                while (  # noqa: ASYNC110 - the server is another process
+                    await asyncio.to_thread(server.client.get, "/readyz")
+                ).status_code != 200:
+                    await asyncio.sleep(0.1)
+        finally:
+            await asyncio.to_thread(server.stop)
+            server.client.close()
+
+
 def test_a_database_that_is_starting_up_is_unavailable(server: StewardServer, postgres_to_kill: PostgresServer) -> None:
     """57P03: recovery takes a while after a crash, and connections are refused by name."""
     postgres_to_kill.stop(keep=True)

@@ -17,6 +17,7 @@ from ..drivers.sqlite_file import DatabaseFile
 from .direct_statements import DirectStatement, DirectStatements
 from .inline_reads import Limited
 from .short_writes import WrittenTables, is_little
+from .statement_log import StatementLog
 from .warm_pool import driver_of
 
 
@@ -41,12 +42,13 @@ class Direct:
     """What goes straight to the driver.
 
     `takeover_engine` takes over a transaction which has begun so, and does not begin it again; it is None where
-    SQLAlchemy begins them all.
+    SQLAlchemy begins them all. All of it is logged as SQLAlchemy logs statements.
     """
 
     statements: DirectStatements
     transactions: DirectTransactions
     takeover_engine: AsyncEngine | None
+    log: StatementLog
 
 
 class PostgresTransactions:

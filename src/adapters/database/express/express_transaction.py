@@ -57,6 +57,7 @@ class ExpressTransaction(SessionTransaction):
                     return
             except Exception as error:
                 raise_translated(error)
+            self._direct.log.note("BEGIN (express lane)")
         self._mode = mode
         self._held.listener = self.owner
         self._is_on_lane = True
@@ -75,6 +76,7 @@ class ExpressTransaction(SessionTransaction):
                 if is_reading and self._reads.needs_connection:
                     await self._reads.connect()
                 if (direct := self._direct.statements(statement)).takes(parameters):
+                    self._direct.log.statement(direct, parameters)
                     return await (self._reads if is_reading else self._held).fetch(direct, parameters)
             except Exception as error:
                 self._leave_lane()
@@ -88,6 +90,7 @@ class ExpressTransaction(SessionTransaction):
             await super().commit()
             return
         self.in_step = True
+        self._direct.log.note("COMMIT")
         try:
             await self._held.commit()
         except Exception as error:

@@ -16,7 +16,7 @@ from typing import Any
 class PrivateName:
     """One name: an attribute, or a method if `parameters` says what it takes beside `self`."""
 
-    owner: str  # module:class
+    owner: str  # module:class, or a module
     name: str
     reason: str
     parameters: tuple[str, ...] | None = None
@@ -91,7 +91,7 @@ _MADE_WITH: dict[str, tuple[Any, ...]] = {_POOL: (lambda: None,), _DRIVER: (lamb
 
 def _instance_or_class(owner: str) -> Any:
     module, _, name = owner.partition(":")
-    found = getattr(import_module(module), name)
+    found: Any = getattr(import_module(module), name) if name else import_module(module)
     return found(*_MADE_WITH[owner]) if owner in _MADE_WITH else found
 
 

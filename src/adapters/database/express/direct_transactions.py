@@ -119,12 +119,10 @@ class SqliteTransactions:
         driver = driver_of(pooled)
         arguments = statement.arguments(parameters)
         rows = None
-        if self._has_begun(pooled) and (not statement.writes or self._is_short(statement, arguments)):
+        has_begun = self._begun is not None and pooled is self._begun()
+        if has_begun and (not statement.writes or self._is_short(statement, arguments)):
             rows = await self._limited.fetch(driver._conn, statement.sql, arguments, writes=statement.writes)  # noqa: SLF001
         return await driver.fetch(statement.sql, *arguments) if rows is None else rows
-
-    def _has_begun(self, pooled: PoolProxiedConnection) -> bool:
-        return self._begun is not None and pooled is self._begun()
 
     def _is_short(self, write: DirectStatement, arguments: Sequence[Any]) -> bool:
         return (

@@ -39,6 +39,7 @@ class ExpressTransaction(SessionTransaction):
         self._reads = reads
         self._held = HeldConnection(direct)
         self._is_on_lane = False
+        self._is_logged = False
 
     @property
     def session(self) -> GuardedSession:
@@ -57,6 +58,8 @@ class ExpressTransaction(SessionTransaction):
                     return
             except Exception as error:
                 raise_translated(error)
+        self._is_logged = self._direct.log.is_on()
+        if self._is_logged and mode is TransactionMode.WRITING:
             self._direct.log.note("BEGIN (express lane)")
         self._mode = mode
         self._held.listener = self.owner
@@ -76,7 +79,8 @@ class ExpressTransaction(SessionTransaction):
                 if is_reading and self._reads.needs_connection:
                     await self._reads.connect()
                 if (direct := self._direct.statements(statement)).takes(parameters):
-                    self._direct.log.statement(direct, parameters)
+                    if self._is_logged:
+                        self._direct.log.statement(direct, parameters)
                     return await (self._reads if is_reading else self._held).fetch(direct, parameters)
             except Exception as error:
                 self._leave_lane()
@@ -90,7 +94,8 @@ class ExpressTransaction(SessionTransaction):
             await super().commit()
             return
         self.in_step = True
-        self._direct.log.note("COMMIT")
+        if self._is_logged:
+            self._direct.log.note("COMMIT")
         try:
             await self._held.commit()
         except Exception as error:

@@ -89,9 +89,11 @@ def _compared_with_values(table: Table, condition: "ColumnElement[Any] | None") 
 
 def is_little(arguments: Sequence[Any]) -> bool:
     """Return True if so few values, of so little text, are written quickly."""
-    if len(arguments) > _MOST_VALUES:
-        return False
-    return sum(len(each) for each in arguments if isinstance(each, str | bytes)) <= _MOST_STORED
+    stored = 0
+    for each in arguments:
+        if isinstance(each, str | bytes):
+            stored += len(each)
+    return stored <= _MOST_STORED and len(arguments) <= _MOST_VALUES
 
 
 class WrittenTables:

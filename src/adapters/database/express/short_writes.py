@@ -69,12 +69,13 @@ def _is_by_key(part: "Select[Any] | Update | Delete") -> bool:
         return True
     if len(tables) > 1 or not isinstance(tables[0], Table):
         return False
-    compared = _compared_with_values(tables[0], part.whereclause)
+    compared = _compared_with_values(part.whereclause)
     keys = [tables[0].primary_key, *(key for key in tables[0].constraints if isinstance(key, UniqueConstraint))]
     return any({column.name for column in key.columns} <= compared for key in keys if key.columns)
 
 
-def _compared_with_values(table: Table, condition: "ColumnElement[Any] | None") -> set[str]:
+def _compared_with_values(condition: "ColumnElement[Any] | None") -> set[str]:
+    """Return the columns, which are all of one table."""
     is_and = isinstance(condition, BooleanClauseList) and condition.operator is operators.and_
     return {
         each.left.name
@@ -82,7 +83,6 @@ def _compared_with_values(table: Table, condition: "ColumnElement[Any] | None") 
         if isinstance(each, BinaryExpression)
         and each.operator is operators.eq
         and isinstance(each.left, Column)
-        and each.left.table is table
         and isinstance(each.right, BindParameter)
     }
 

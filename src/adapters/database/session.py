@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession
 from sqlalchemy.orm import Session
 
 from ...domain.errors import UnitOfWorkError
-from .connection_events import LISTENER, ConnectionListener
+from .connection_events import AT_ONCE, LISTENER, ConnectionListener
 from .drivers.left_state import expect_left_state
 
 
@@ -70,6 +70,16 @@ class GuardedSyncSession(Session):
         if self.in_use is None or self.in_use.closed or self.in_nested_transaction():
             return super().connection()
         return self.in_use
+
+    @property
+    def holds_connection(self) -> bool:
+        """Whether its own connection is open: an error may have torn SQLAlchemy's end of the transaction."""
+        return self.handed_over is None and self.in_use is not None and not self.in_use.closed
+
+    def drop_connection(self) -> None:
+        if self.in_use is not None:
+            self.in_use.invalidate()
+            self.in_use.close()
 
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
         connection: Connection = _guarded(Session.connection)(self, *args, **kwargs)
@@ -186,5 +196,6 @@ class GuardedSession(AsyncSession):
         if self.sync_session.streams:
             result = await super().stream(*args, **kwargs)
         else:
+            kwargs["execution_options"] = {**(kwargs.get("execution_options") or {}), **AT_ONCE}
             result = AsyncResult(await self.execute(*args, **kwargs))
         return result

@@ -78,7 +78,8 @@ def connection_class(
             return status
 
         async def _commit(self, query: str) -> str:
-            """Raises an `InterfaceError` whenever it is certain that the server has not carried COMMIT out."""
+            """Raises an `InterfaceError` if the connection was certainly lost before COMMIT, and 25P02 if the server
+            has answered with ROLLBACK, as it does after a failed statement."""
             sent = self._protocol.queries_count
             try:
                 status: str = await super().execute(query)
@@ -92,6 +93,8 @@ def connection_class(
                 if isinstance(error.__cause__, asyncpg.IdleInTransactionSessionTimeoutError):
                     raise asyncpg.InterfaceError("the server had rolled back before COMMIT") from error
                 raise
+            if status != "COMMIT":
+                raise asyncpg.InFailedSQLTransactionError("the server has answered COMMIT with ROLLBACK")
             return status
 
         async def synchronize(self) -> bool:

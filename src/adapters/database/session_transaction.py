@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import SessionTransaction as Savepoint
 from sqlalchemy.util import greenlet_spawn
@@ -244,4 +244,4 @@ class SessionTransaction:
 
 def _is_of_hook(error: Exception) -> bool:
     """Whether it was raised by an event of SQLAlchemy that an application listens to: `after_commit`, for one."""
-    return isinstance(error, Conflict) or not isinstance(error, (DBAPIError, StewardError, OSError))
+    return isinstance(error, Conflict) or not isinstance(error, (SQLAlchemyError, StewardError, OSError))

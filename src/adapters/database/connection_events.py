@@ -39,6 +39,7 @@ class ConnectionListener(Protocol):
 
     def statement_failed(self, error: BaseException, *, heals: bool) -> BaseException:
         """Remember it, and return the first failure; `heals` says whether rolling back to a savepoint does."""
+        ...
 
     def before_end(self, *, commits: bool) -> None:
         """Refuse COMMIT or ROLLBACK by an exception."""
@@ -91,9 +92,10 @@ def _beginning_of(sql: str) -> int:
 def _only_reads(sql: str, context: Any) -> bool:
     if context is None or sql.startswith(("SAVEPOINT", "RELEASE")) or context.execution_options.get("reads"):
         return True
-    statement = None if context.compiled is None else context.compiled.statement
+    compiled = context.compiled
+    statement = getattr(compiled, "statement", None)
     if isinstance(statement, (Select, CompoundSelect)):
-        ctes = context.compiled.ctes or ()
+        ctes = compiled.ctes or ()
         return not any(getattr(cte.element, "is_dml", False) for cte in ctes)
     return sql.lstrip()[:6].upper() == "SELECT"
 

@@ -31,7 +31,7 @@ class OneTaskSession(AsyncSession):
     """
 
     sync_session_class = SessionWithConnection
-    sync_session: SessionWithConnection
+    sync_session: SessionWithConnection  # pyright: ignore[reportIncompatibleVariableOverride] - made of the class above
 
     def __init__(self, engines: Engines, mode: TransactionMode) -> None:
         # expire_on_commit: attributes read after a commit must not need the database. close_resets_only: a session that
@@ -184,7 +184,7 @@ class OneTaskSession(AsyncSession):
 class _OneTaskTransaction(AsyncSessionTransaction):
     """What `begin` and `begin_nested` give; it too lets one task in at a time."""
 
-    session: OneTaskSession
+    session: OneTaskSession  # pyright: ignore[reportIncompatibleVariableOverride] - it makes these, and nothing else does
 
     async def start(self, is_ctxmanager: bool = False) -> AsyncSessionTransaction:
         with self.session.alone():

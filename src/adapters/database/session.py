@@ -25,10 +25,12 @@ class SessionOwner(ConnectionListener, Protocol):
     @property
     def is_inside(self) -> bool:
         """Whether the running task is inside a statement or a step of this unit already."""
+        ...
 
     @property
     def in_step(self) -> bool:
         """Whether it is in a step of the transaction: only there the session begins, commits, rolls back and closes."""
+        ...
 
     def enter_session(self, session: "GuardedSyncSession", *, attach_only: bool = False) -> None:
         """Begin a statement, or raise: another task is inside, or the session's block has ended."""
@@ -183,7 +185,7 @@ class GuardedSession(AsyncSession):
     """
 
     sync_session_class = GuardedSyncSession
-    sync_session: GuardedSyncSession
+    sync_session: GuardedSyncSession  # pyright: ignore[reportIncompatibleVariableOverride] - made of the class above
 
     def begin_nested(self) -> Any:
         """As `uow.savepoint()`, to be entered by `async with`."""

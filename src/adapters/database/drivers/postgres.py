@@ -55,6 +55,7 @@ def connection_class(
 
         _is_closing_apart = False
         may_write = False
+        _protocol: Any  # None in the eyes of a type checker, because asyncpg makes it so in the end
 
         async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
             if query.startswith("BEGIN"):

@@ -81,13 +81,14 @@ def connection_class(
         async def _commit(self, query: str) -> str:
             """Raises an `InterfaceError` if the connection was certainly lost before COMMIT, and 25P02 if the server
             has answered with ROLLBACK, as it does after a failed statement."""
-            sent = self._protocol.queries_count
+            protocol = self._protocol  # None once the connection has been aborted
+            sent = protocol.queries_count if protocol is not None else 0
             try:
                 status: str = await super().execute(query)
             except asyncpg.InternalClientError as error:
                 # A server's farewell has come before, and asyncpg cannot begin a query after it. It counts those that
                 # it has sent.
-                if self._protocol.queries_count == sent:
+                if protocol is None or protocol.queries_count == sent:
                     raise asyncpg.InterfaceError("the server had ended the connection before COMMIT") from error
                 raise
             except asyncpg.ConnectionDoesNotExistError as error:

@@ -58,6 +58,6 @@ class CatchAll:
             await response(scope, receive, send)
 
 
-def _handler_of(error: Exception, app: Starlette) -> Callable[[Request, Exception], Any] | None:
+def _handler_of(error: Exception, app: Starlette) -> Callable[[Any, Exception], Any] | None:
     """The one for the nearest of its classes."""
     return next((app.exception_handlers[each] for each in type(error).__mro__ if each in app.exception_handlers), None)

@@ -31,6 +31,7 @@ PATIENT: dict[str, Any] = {
     "batch_timeout": 120,
     "import_timeout": 300,
     "head_timeout": 60,
+    "hash_queue": 1000,
     "shutdown_timeout": 60,
 }
 # For tests of the deadlines that the product comes with.

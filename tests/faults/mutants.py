@@ -58,8 +58,9 @@ def commit_after_the_response() -> None:
     async def commit_all() -> None:
         while waiting := _uncommitted.get():
             unit = waiting.pop()
-            await unit._transaction.commit()
-            await unit._transaction.end()
+            with unit._one_task:
+                await unit._transaction.commit()
+                await unit._transaction.end()
 
     async def serve_and_commit(self: Envelope, scope: Scope, receive: Receive, send: Send) -> None:
         _uncommitted.set([] if scope.get("path", "").startswith("/items") else None)

@@ -8,22 +8,12 @@ from ...domain.items import Item, Transfer
 from ...domain.users import User
 from ..entity_json import item_json, json_bytes, user_json
 
-_CONTENT_TYPE = (b"content-type", b"application/json")
-
 
 class JsonAnswer(Response):
     media_type = "application/json"
 
     def __init__(self, content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        """Written out, because the framework asks for what is always the same here: is there a length, or a type?"""
-        self.status_code = status
-        self.background = None
-        self.body = json_bytes(content)
-        self.raw_headers = [
-            *((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()),
-            (b"content-length", b"%d" % len(self.body)),
-            _CONTENT_TYPE,
-        ]
+        super().__init__(json_bytes(content), status, headers)
 
 
 def user_answer(user: User) -> JsonAnswer:

@@ -7,12 +7,11 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
 from ...bootstrap import Container
 from .error_handlers import install_error_handlers
+from .express.express_routes import install_express_routes
 from .middleware.access_log import AccessLog
 from .middleware.catch_all import CatchAll
 from .middleware.cors import cors
@@ -24,7 +23,7 @@ from .openapi.docs_page import install_docs_page
 from .openapi.document import openapi_of
 from .requests.spooling import Places
 from .routers import auth, batch, exports, imports, items, lists, monitoring, users
-from .routing.route_index import RouteIndex
+from .server_state import ServerState
 
 _DESCRIPTION = """A 2xx is durable: it is sent after the database has acknowledged the commit. Every error is
 `application/problem+json` (RFC 9457) with a stable `code`. A path works with and without its trailing slash; members
@@ -41,27 +40,13 @@ _TAGS = [
 ]
 
 
-class Application(FastAPI):
-    """FastAPI's application, with the layers that are used here, and no others."""
-
-    container: Container
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """From the outside in: our own, of which one answers all errors, and the index of our routes. What it does not
-        know goes to the router as FastAPI has it, with a stack of what is to be closed after the answer."""
-        app: ASGIApp = RouteIndex(AsyncExitStackMiddleware(self.router), self.router.routes)
-        for layer, args, options in reversed(self.user_middleware):
-            app = layer(app, *args, **options)
-        return app
-
-
 def create_app(container: Container | None = None) -> FastAPI:
     """An application on `container`, or on one made of the environment's settings.
 
     Two applications in one process are two: nothing is shared. Its lifespan closes what the container opened.
     """
     container = container or Container()
-    app = Application(
+    app = FastAPI(
         title="Steward",
         version=version("steward"),
         summary="Users and the items they own",
@@ -83,20 +68,22 @@ def create_app(container: Container | None = None) -> FastAPI:
         ],
     )
     container.accounts()  # now, so that a configuration without a secret does not start
-    app.container = app.state.container = container
+    app.state.container = container
     app.state.import_places = Places()
-    app.state.observers = observers
+    app.state.server_state = ServerState(observers)
     _look_on(app, container)
     install_error_handlers(app)
     for module in (auth, lists, users, batch, exports, imports, items, monitoring):
-        app.router.routes.extend(module.router.routes)
+        app.include_router(module.router)
     install_docs_page(app)
+    if container.settings().express != "off":
+        install_express_routes(app)
     app.openapi = lambda: openapi_of(app)  # type: ignore[method-assign]
     return app
 
 
 def _look_on(app: FastAPI, container: Container) -> None:
-    settings, observers = container.settings(), app.state.observers
+    settings, observers = container.settings(), app.state.server_state.observers
     if settings.access_log:
         observers.add(AccessLog(settings))
     app.state.metrics = None
@@ -118,7 +105,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
     metrics: Metrics | None = app.state.metrics
     sampling = None if metrics is None else asyncio.create_task(metrics.keep_sampled())
     try:
-        yield {"observers": app.state.observers}  # the state of the lifespan, which the protocol knows, too
+        yield app.state.server_state.as_lifespan_state()
     finally:
         if sampling is not None:
             sampling.cancel()

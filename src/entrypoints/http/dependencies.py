@@ -3,6 +3,7 @@
 They are async, because FastAPI runs others in a thread.
 """
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -15,8 +16,7 @@ from ...service_layer.unit_of_work import UnitOfWork
 
 
 def container_of(request: HTTPConnection) -> Container:
-    # An attribute of the application: what stands in `app.state` is looked up by a function of Python's, every time.
-    container: Container = request.scope["app"].container
+    container: Container = request.app.state.container
     return container
 
 
@@ -24,22 +24,38 @@ async def get_container(request: Request) -> Container:
     return container_of(request)
 
 
-async def get_unit_of_work(request: Request, container: Annotated[Container, Depends(get_container)]) -> UnitOfWork:
-    """The one by which the caller was identified, if the route asks who that is: a GET joins it."""
-    unit_of_work: UnitOfWork = getattr(request.state, "unit_of_work", None) or container.unit_of_work()
+CurrentContainer = Annotated[Container, Depends(get_container)]
+
+
+async def get_unit_of_work(request: Request) -> UnitOfWork:
+    """Return the unit of work of this request: all that ask for it get the same one."""
+    unit_of_work: UnitOfWork = container_of(request).unit_of_work()
     return unit_of_work
 
 
-async def get_accounts(container: Annotated[Container, Depends(get_container)]) -> Accounts:
+CurrentUnitOfWork = Annotated[UnitOfWork, Depends(get_unit_of_work)]
+
+
+async def get_reading_unit_of_work(uow: CurrentUnitOfWork) -> AsyncIterator[UnitOfWork]:
+    """Yield the unit of work of this request inside a reading block, which ends before the answer is sent."""
+    async with uow.reading():
+        yield uow
+
+
+# For an endpoint that reads and takes an actor: named before `CurrentActor`, the lookup of the token joins its block,
+# and the request costs one checkout of a connection. A use case that writes raises `ReadOnly` in it.
+ReadingUnitOfWork = Annotated[UnitOfWork, Depends(get_reading_unit_of_work, scope="function")]
+
+
+async def get_accounts(container: CurrentContainer) -> Accounts:
     accounts: Accounts = container.accounts()
     return accounts
 
 
-async def get_limits(container: Annotated[Container, Depends(get_container)]) -> Limits:
+async def get_limits(container: CurrentContainer) -> Limits:
     limits: Limits = container.limits()
     return limits
 
 
-CurrentUnitOfWork = Annotated[UnitOfWork, Depends(get_unit_of_work)]
 CurrentAccounts = Annotated[Accounts, Depends(get_accounts)]
 CurrentLimits = Annotated[Limits, Depends(get_limits)]

@@ -4,13 +4,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
+from fastapi.utils import is_body_allowed_for_status_code
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ...domain.errors import StewardError
-from .problems.problem_responses import MOST_FAULTS, Fault, HttpProblem, domain_problem, pointer, problem_response
+from ..entity_json import json_bytes
+from .problems.problem_responses import (
+    MOST_FAULTS,
+    Fault,
+    HttpProblem,
+    domain_problem,
+    pointer,
+    problem_of_type,
+    problem_response,
+)
+from .problems.problem_types import type_of_status
 from .requests.json_body import accepted_types
 from .routing.allowed_methods import allowed_methods
 from .schemas import UNION_TAG
@@ -47,19 +59,27 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 async def _framework(request: Request, error: Exception) -> Response:
-    """The router's own two, for a path or a method that is not there; whatever else it may raise one day is a bug."""
+    """The router's own two, for a path or a method that is not there, and what a route raises as FastAPI documents."""
     assert isinstance(error, HTTPException)
-    if error.status_code == 404:
+    if error.status_code == 404 and "endpoint" not in request.scope:  # no route matches
         return problem_response(request.scope, "route_not_found", "There is nothing at this path")
-    if error.status_code != 405:
-        raise error
     # The framework names the methods of the first route that matches, although the path may have more.
-    methods = allowed_methods(request.app, request.scope["path"])
+    methods = allowed_methods(request.app, request.scope["path"]) if error.status_code == 405 else []
+    if (request.method in methods and request.method != "OPTIONS") or not methods:
+        return _raised_by_a_route(request, error)
     headers = {"Allow": ", ".join(methods)}
     if request.method == "OPTIONS":  # RFC 9110 section 9.3.7, and RFC 5789 section 3.1
         patch = {"Accept-Patch": ", ".join(accepted_types("PATCH"))} if "PATCH" in methods else {}
         return Response(status_code=204, headers={**headers, **patch})
     return problem_response(request.scope, "method_not_allowed", f"This path takes {headers['Allow']}", headers=headers)
+
+
+def _raised_by_a_route(request: Request, error: HTTPException) -> Response:
+    if not is_body_allowed_for_status_code(error.status_code):
+        return Response(status_code=error.status_code, headers=error.headers)
+    # FastAPI lets `detail` be anything that JSON can hold; that of a problem is text (RFC 9457 section 3.1.4).
+    detail = error.detail if isinstance(error.detail, str) else json_bytes(jsonable_encoder(error.detail)).decode()
+    return problem_of_type(request.scope, type_of_status(error.status_code), detail, headers=error.headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from ...domain.errors import StewardError
 from ...service_layer.deadline import within
 from .problems.problem_responses import HttpProblem
+from .request_context import context_of
 
 log = logging.getLogger("steward.http")
 
@@ -30,7 +31,7 @@ class StreamedAnswer(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with aclosing(self._pieces):
-            if scope["wants_head_alone"]:
+            if context_of(scope).wants_head_alone:
                 await self._start(send)
                 await _send_piece(send, b"", more=False)
             elif scope["http_version"] == "1.0":
@@ -51,10 +52,11 @@ class StreamedAnswer(StreamingResponse):
                 await _send_piece(send, first)
                 await self._send_the_rest(receive, send)
         except StewardError as error:
-            if not begun or "steward.break_off" not in scope:
+            context = context_of(scope)
+            if not begun or context.connection is None:
                 raise
             log.warning("%s was broken off: %s", scope["path"], error)
-            scope["steward.break_off"]()
+            context.break_off()
 
     async def _send_the_rest(self, receive: Receive, send: Send) -> None:
         left = asyncio.create_task(_until_client_leaves(receive))

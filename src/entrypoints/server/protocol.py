@@ -4,7 +4,6 @@ import asyncio
 import weakref
 from collections.abc import Sized
 from contextvars import copy_context
-from functools import partial
 from http import HTTPStatus
 from ipaddress import IPv6Address
 
@@ -14,6 +13,8 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from ..http.middleware.answer_headers import complete_headers
 from ..http.problems.problem_responses import problem_response
+from ..http.request_context import RequestContext, put_context
+from ..http.server_state import server_state_in
 from ..request_id import begin_request
 from .timed_protocol import RequestPart, TimedProtocol
 
@@ -109,10 +110,7 @@ class ProblemProtocol(TimedProtocol):
         self._refuse_in_turn()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        known = weakref.ref(cycle)  # or each request would be a circle, left to the garbage collector
-        cycle.scope["steward.break_off"] = partial(_break_off, known)  # type: ignore[typeddict-unknown-key]
-        cycle.scope["steward.has_left"] = partial(_has_left, known)  # type: ignore[typeddict-unknown-key]
-        cycle.scope["steward.body_has_come"] = partial(_body_has_come, known)  # type: ignore[typeddict-unknown-key]
+        put_context(cycle.scope, RequestContext(_Connection(cycle)))
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -143,8 +141,8 @@ class ProblemProtocol(TimedProtocol):
         status = HTTPStatus(answer.status_code)
         line = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
         self.transport.write(line + head + b"\r\n" + bytes(answer.body))
-        if "observers" in self.app_state:
-            self.app_state["observers"].saw_refused(answer.status_code, self._fault[0], len(answer.body))
+        if (state := server_state_in(self.app_state)) is not None:
+            state.observers.saw_refused(answer.status_code, self._fault[0], len(answer.body))
         # Closed while bytes still come, the connection would be reset, and the answer lost (RFC 9112 section 9.6).
         self.transport.write_eof()
         self.await_taking()
@@ -168,24 +166,28 @@ _HEAD_TOO_SLOW = ("request_timeout", "The request line and its headers took too 
 _HEAD_TOO_LARGE = ("head_too_large", f"The request line and its headers have at most {LONGEST_HEAD} bytes")
 
 
-def _break_off(known: weakref.ref[RequestResponseCycle]) -> None:
-    """For an application that cannot go on in the middle of its answer, and has said why: uvicorn would close the
-    connection, too, with a traceback or a line of its own."""
-    cycle = known()
-    if cycle is not None:
-        cycle.disconnected = True
-        cycle.transport.close()
+class _Connection:
+    """What uvicorn knows of the connection of one request. Its reference is weak: the cycle refers to the scope that
+    holds this, and a reference back would leave each request to the garbage collector."""
 
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = weakref.ref(cycle)
 
-def _has_left(known: weakref.ref[RequestResponseCycle]) -> bool:
-    cycle = known()
-    return cycle is not None and cycle.disconnected
+    def break_off(self) -> None:
+        """For an application that cannot go on in the middle of its answer, and has said why: uvicorn would close the
+        connection, too, with a traceback or a line of its own."""
+        cycle = self._cycle()
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.transport.close()
 
+    def has_left(self) -> bool:
+        cycle = self._cycle()
+        return cycle is not None and cycle.disconnected
 
-def _body_has_come(known: weakref.ref[RequestResponseCycle]) -> bool:
-    """Whether all of it has been read off the connection, or will not be: nobody has to wait for it."""
-    cycle = known()
-    return cycle is not None and not cycle.more_body
+    def body_has_come(self) -> bool:
+        cycle = self._cycle()
+        return cycle is not None and not cycle.more_body
 
 
 def _tells_of_body(header: tuple[bytes, bytes]) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 import uvicorn
 
 from ...config import ConfigurationError, Settings
+from ..http.server_state import server_state_in
 from ..logs import logging_of
 from .client_timeouts import ClientTimeouts
 from .protocol import ProblemProtocol
@@ -96,8 +97,8 @@ class ServerConfig(TimedConfig):
 class Server(uvicorn.Server):
     """Ends gracefully on the first signal, at once on the second.
 
-    From the first signal on, requests find `draining` in `request.state` (the state of the ASGI lifespan): the
-    readiness check answers 503 by it. `exit_code` says how it ended.
+    From the first signal on, `ServerState.is_draining` is True (the state of the ASGI lifespan): the readiness check
+    answers 503 by it. `exit_code` says how it ended.
     """
 
     config: ServerConfig
@@ -141,7 +142,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         deadline = asyncio.get_running_loop().time() + (self.config.timeout_graceful_shutdown or 0)
-        self.lifespan.state["draining"] = True
+        if (state := server_state_in(self.lifespan.state)) is not None:
+            state.is_draining = True
         # A client that keeps its connection learns from the next answer to open another one: elsewhere.
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
         await asyncio.sleep(self.config.drain_time)

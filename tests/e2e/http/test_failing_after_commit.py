@@ -150,7 +150,7 @@ def test_a_server_says_whether_the_item_is_stored_whose_answer_it_could_not_make
         assert names() == ["Box"]
         assert problem_of(server.client.post("/careless/unserialisable")) == FAILED_AFTER_COMMIT
         assert names() == ["Box", "Stored"]
-        outside = server.client.delete("/items/1", headers={"X-Fail": "1"})
+        outside = server.client.delete("/items/1", headers={"X-Fail": "1", "Connection": "close"})
         assert outside.status_code == 500
         assert "code" not in outside.text, "a middleware around all layers fails: nothing is said of what is stored"
         assert names() == ["Stored"]

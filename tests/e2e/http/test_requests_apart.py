@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx2
 import pytest
-from starlette.requests import Request
 from starlette.types import Message
 from steward.entrypoints.http.dependencies import get_unit_of_work
 from steward.service_layer.unit_of_work import UnitOfWork
@@ -22,8 +21,8 @@ async def test_a_hundred_requests_at_once_have_a_hundred_units_of_work(
     scene = await scene_on(api)
     units: list[UnitOfWork] = []
 
-    async def seen_unit_of_work(request: Request) -> UnitOfWork:
-        units.append(request.state.unit_of_work)
+    async def seen_unit_of_work() -> UnitOfWork:
+        units.append(api.container.unit_of_work())
         return units[-1]
 
     monkeypatch.setitem(api.app.dependency_overrides, get_unit_of_work, seen_unit_of_work)

@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from starlette.requests import Request
 from starlette.types import Message
 from steward.entrypoints.http.problems.problem_responses import HttpProblem
-from steward.entrypoints.http.requests.json_body import JsonRequest, parse
+from steward.entrypoints.http.request_context import RequestContext, put_context
+from steward.entrypoints.http.requests.json_body import parse
+from steward.entrypoints.http.requests.strict_request import StrictRequest
 from steward.entrypoints.strict_json import MAX_LEVELS, MAX_MEMBERS, MAX_VALUES
 
 TEXT = st.text(st.characters(codec="utf-8") | st.sampled_from('"\\[]{},'))
@@ -49,13 +52,12 @@ async def read(
         return messages.pop(0)
 
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-    request = JsonRequest({"type": "http", "method": method, "headers": raw}, receive)
+    scope = {"type": "http", "method": method, "headers": raw}
+    put_context(scope, RequestContext())
     try:
-        await request.read(limit, timeout=60)
-        request.parse()
+        return await StrictRequest(Request(scope, receive), limit, timeout=60).json()
     except HttpProblem as problem:
         return problem.code
-    return await request.json()
 
 
 @given(VALUES, st.booleans())

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
@@ -12,6 +11,7 @@ from steward.domain.actors import Actor
 from steward.domain.users import Role, UserId
 from steward.entrypoints.http.middleware.observed import End, Exchange, Observed, Observers, observed
 from steward.entrypoints.http.problems.problem_responses import problem_response
+from steward.entrypoints.http.request_context import RequestContext, context_of, put_context
 from steward.service_layer.tally import current_tally, tallied
 
 START: Message = {"type": "http.response.start", "status": 200, "headers": []}
@@ -27,7 +27,22 @@ async def _call(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Non
         await app(scope, receive, send)
 
 
-async def _ask(app: ASGIApp, **scope: Any) -> Exchange:
+class Connection:
+    """As of a server."""
+
+    def __init__(self, *, has_left: bool = False) -> None:
+        self._has_left = has_left
+
+    def break_off(self) -> None: ...
+
+    def has_left(self) -> bool:
+        return self._has_left
+
+    def body_has_come(self) -> bool:
+        return True
+
+
+async def _ask(app: ASGIApp, context: RequestContext | None = None) -> Exchange:
     """One request to `app`, from a client who sends nothing and has left afterwards. What was seen of it."""
     seen, observers = Seen(), Observers()
     observers.add(seen)
@@ -38,8 +53,9 @@ async def _ask(app: ASGIApp, **scope: Any) -> Exchange:
     async def send(_: Message) -> None:
         await asyncio.sleep(0)
 
-    full = {"type": "http", "method": "GET", "path": "/", "headers": [], "wants_head_alone": False, **scope}
-    asking = asyncio.create_task(_call(Observed(app, observers), full, receive, send))
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    put_context(scope, context or RequestContext())
+    asking = asyncio.create_task(_call(Observed(app, observers), scope, receive, send))
     await asyncio.wait([asking])
     if not asking.cancelled() and asking.exception() is not None:
         assert isinstance(asking.exception(), (RuntimeError, ClientDisconnect))
@@ -56,7 +72,7 @@ async def test_an_answer_is_seen_with_its_status_its_size_and_its_time() -> None
 
 
 async def test_of_head_no_body_is_sent() -> None:
-    exchange = await _ask(Response(b"12345"), wants_head_alone=True)
+    exchange = await _ask(Response(b"12345"), RequestContext(wants_head_alone=True))
     assert (exchange.method, exchange.size) == ("HEAD", 0)
 
 
@@ -67,7 +83,7 @@ async def test_a_problem_is_seen_by_its_code() -> None:
 
 async def test_who_asked_is_seen() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        Request(scope).state.actor = Actor(UserId(7), Role.MEMBER)
+        context_of(scope).actor = Actor(UserId(7), Role.MEMBER)
         await Response()(scope, receive, send)
 
     assert (await _ask(app)).actor_id == 7
@@ -93,7 +109,7 @@ async def _fails_midway(_: Scope, __: Receive, send: Send) -> None:
 async def _breaks_off(scope: Scope, _: Receive, send: Send) -> None:
     await send(START)
     await send({"type": "http.response.body", "body": b"12", "more_body": True})
-    scope["steward.break_off"]()
+    context_of(scope).break_off()
 
 
 async def _notices_that_the_client_has_left(_: Scope, receive: Receive, send: Send) -> None:
@@ -116,12 +132,12 @@ ENDS: list[tuple[Callable[[Scope, Receive, Send], Awaitable[None]], End, int | N
 
 @pytest.mark.parametrize(("app", "end", "status"), ENDS)
 async def test_it_says_why_there_was_no_whole_answer(app: ASGIApp, end: End, status: int | None) -> None:
-    exchange = await _ask(app, **{"steward.break_off": lambda: None, "steward.has_left": lambda: False})
+    exchange = await _ask(app, RequestContext(Connection()))
     assert (exchange.end, exchange.status) == (end, status)
 
 
 async def test_a_client_who_leaves_before_a_short_answer_is_known_to_the_server_alone() -> None:
-    exchange = await _ask(Response(b"12345"), **{"steward.has_left": lambda: True})
+    exchange = await _ask(Response(b"12345"), RequestContext(Connection(has_left=True)))
     assert exchange.end is End.CLIENT_LEFT
 
 

@@ -5,8 +5,7 @@ There is no Strict-Transport-Security among them: TLS is the proxy's, and so is 
 
 from collections.abc import Iterable
 
-Headers = list[tuple[bytes, bytes]]  # as ASGI has them: names in lower case
-OF_THE_ROUTE = "steward.headers"  # in the scope: what a route adds to each of its answers, whoever makes it
+from ..request_context import Headers
 
 _DEFAULTS = (
     (b"x-content-type-options", b"nosniff"),

@@ -1,12 +1,8 @@
-"""Answers to errors, and to what nobody foresaw."""
+"""The answer to an error that nothing else has answered."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
-from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..problems.problem_responses import instance_of, problem_response
@@ -15,8 +11,8 @@ log = logging.getLogger("steward.http")
 
 
 class CatchAll:
-    """Every error gets an answer: what the application has a handler for, from that, and a bug a 500, with a traceback
-    in the log. Inside the layers that complete answers, so that they complete these, too."""
+    """Answers a bug, which no handler of the application knows, with a 500, and writes a traceback to the log. Inside
+    the layers that complete answers, so that they complete these, too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,14 +32,7 @@ class CatchAll:
                 raise ClientDisconnect from error
 
         try:
-            try:
-                await self._app(scope, receive, send_watched)
-            except Exception as error:
-                handler = None if started else _handler_of(error, scope["app"])
-                if handler is None:
-                    raise
-                response: Response = await handler(Request(scope, receive), error)
-                await response(scope, receive, send_watched)
+            await self._app(scope, receive, send_watched)
         except ClientDisconnect:
             if started:
                 log.debug("the client left before its answer was sent")
@@ -56,8 +45,3 @@ class CatchAll:
                 raise  # the server breaks the connection off, so that a cut answer does not look whole
             response = problem_response(scope, "internal_error", "Something went wrong on our side")
             await response(scope, receive, send)
-
-
-def _handler_of(error: Exception, app: Starlette) -> Callable[[Request, Exception], Any] | None:
-    """The one for the nearest of its classes."""
-    return next((app.exception_handlers[each] for each in type(error).__mro__ if each in app.exception_handlers), None)

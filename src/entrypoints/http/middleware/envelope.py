@@ -10,8 +10,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ....service_layer.tally import tallied
 from ...request_id import begin_request, end_request
+from ..request_context import begin_context, put_context
 from ..requests.headers import only_header
-from .answer_headers import OF_THE_ROUTE, complete_headers
+from .answer_headers import complete_headers
 
 _OVERLOOKED = re.compile(rb"%(2f|0a)", re.IGNORECASE)
 
@@ -28,10 +29,12 @@ class Envelope:
             return
         request_id = begin_request(only_header(scope, b"x-request-id"))
         routed = _as_routed(scope)
+        context = put_context(routed, begin_context(scope))
+        context.wants_head_alone = scope["method"] == "HEAD"
 
         async def send_enveloped(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = [*message.get("headers", ()), *routed.get(OF_THE_ROUTE, ())]
+                given = [*message.get("headers", ()), *context.route_headers]
                 message = {**message, "headers": complete_headers(given, request_id)}
             await send(message)
 
@@ -54,4 +57,4 @@ def _as_routed(scope: Scope) -> Scope:
     if path != "/":
         path = path.removesuffix("/")
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return {**scope, "path": path, "method": method, "wants_head_alone": scope["method"] == "HEAD"}
+    return {**scope, "path": path, "method": method}

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ....service_layer.tally import Tally, current_tally
 from ...request_id import begin_request, current_request_id
 from ..problems.problem_responses import MEDIA_TYPE
+from ..request_context import context_of
 
 _IS_PROBLEM = (b"content-type", MEDIA_TYPE.encode())
 
@@ -99,9 +100,8 @@ class Observed:
             raise
         finally:
             self._observers.in_progress -= 1
-            scope.pop("steward.break_off", None)  # it knows the watch, whose `send` knows the scope: a circle
             watch.exchange.route = self._template_of(scope)
-            self._observers.saw(watch.finished(scope))
+            self._observers.saw(watch.finished())
 
     def _template_of(self, scope: Scope) -> str | None:
         """The whole one: a route of an included router knows no more than its own part. Starlette's own routes, which
@@ -123,13 +123,10 @@ class _Watch:
         self._began = time.perf_counter()
         self._receive: Callable[[], Awaitable[Message]] = receive
         self._send = send
-        self._is_problem = self._is_whole = self._has_left = self._was_broken_off = self.was_cancelled = False
-        self._wants_head_alone: bool = scope["wants_head_alone"]
-        method: str = "HEAD" if self._wants_head_alone else scope["method"]
+        self._context = context_of(scope)
+        self._is_problem = self._is_whole = self._has_left = self.was_cancelled = False
+        method: str = "HEAD" if self._context.wants_head_alone else scope["method"]
         self.exchange = Exchange(current_request_id(), method, tally=current_tally() or Tally())
-        self._break_off: Callable[[], None] | None = scope.get("steward.break_off")
-        if self._break_off is not None:
-            scope["steward.break_off"] = self.break_off
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -148,27 +145,23 @@ class _Watch:
         if self._is_problem:
             exchange.code = _code_of(body)
         await self._send(message)
-        exchange.size += 0 if self._wants_head_alone else len(body)
+        exchange.size += 0 if self._context.wants_head_alone else len(body)
         self._is_whole = not message.get("more_body", False)
 
-    def break_off(self) -> None:
-        assert self._break_off is not None
-        self._was_broken_off = True
-        self._break_off()
-
-    def finished(self, scope: Scope) -> Exchange:
+    def finished(self) -> Exchange:
         exchange = self.exchange
         exchange.seconds = time.perf_counter() - self._began
-        exchange.actor_id = getattr(scope.get("state", {}).get("actor"), "user_id", None)
-        exchange.end = self._end(scope)
+        actor = self._context.actor
+        exchange.actor_id = None if actor is None else actor.user_id
+        exchange.end = self._end()
         return exchange
 
-    def _end(self, scope: Scope) -> End:
-        if self._was_broken_off:
+    def _end(self) -> End:
+        if self._context.was_broken_off:
             return End.BROKEN_OFF
         # The server tells an application that asks for more of the request; others have to look.
-        has_left: Callable[[], bool] | None = scope.get("steward.has_left")
-        if self._has_left or (has_left is not None and has_left()):
+        connection = self._context.connection
+        if self._has_left or (connection is not None and connection.has_left()):
             return End.CLIENT_LEFT
         if self._is_whole:
             return End.ANSWERED

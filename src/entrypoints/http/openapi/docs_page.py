@@ -3,9 +3,10 @@
 from importlib.resources import files
 
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+
+from ..problems.problem_responses import HttpProblem
 
 # No inline script, so that the page runs none that is not ours. Swagger UI styles its elements inline.
 _POLICY = (
@@ -49,6 +50,6 @@ async def _start(_: Request) -> Response:
 async def _asset(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _ASSETS:
-        raise HTTPException(404)
+        raise HttpProblem("route_not_found", "There is nothing at this path")
     content = (files("fastapi_offline") / "static" / name).read_bytes()
     return Response(content, media_type=_ASSETS[name], headers={"Cache-Control": "max-age=3600"})

@@ -11,7 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 
 from ..problems.problem_responses import MEDIA_TYPE
 from ..problems.problem_types import TOKEN_PATH
-from ..requests.authentication import SCHEME
+from ..requests.authentication import SCHEME, security_of, sign_in_wanted
 from ..requests.json_body import JSON, MERGE_PATCH
 from ..schemas import ProblemOut
 from . import examples
@@ -39,11 +39,24 @@ def openapi_of(app: FastAPI) -> Json:
             routes=app.routes,
             tags=app.openapi_tags,
         )
+        _add_sign_in(document, app)
         _complete_operations(document)
         found = {**document["components"]["schemas"], **_schemas(_models_of(app))}
         document["components"]["schemas"] = dict(sorted(found.items()))
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _add_sign_in(document: Json, app: FastAPI) -> None:
+    """Also where a route that is not ours, or an inclusion, asks for the actor."""
+    for route in iter_route_contexts(app.routes):
+        if not isinstance(route.original_route, APIRoute) or not route.include_in_schema:
+            continue
+        wanted = sign_in_wanted(route.original_route.endpoint, route.dependencies)
+        if wanted is not None:
+            for method in route.methods or ():
+                operation = document["paths"][route.path_format][method.lower()]
+                operation.setdefault("security", security_of(wanted))
 
 
 def _complete_operations(document: Json) -> None:

@@ -13,6 +13,7 @@ from starlette.types import Scope
 from ....domain import errors
 from ....service_layer.tally import may_have_committed
 from ...request_id import current_request_id
+from ..request_context import context_of
 from .problem_types import PROBLEM_TYPES, TOKEN_PATH, ProblemType
 
 MEDIA_TYPE = "application/problem+json"
@@ -89,7 +90,18 @@ def problem_members(
 def problem_response(
     scope: Scope, code: str, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
-    kind = PROBLEM_TYPES[code]
+    return problem_of_type(scope, PROBLEM_TYPES[code], detail, faults=faults, headers=headers)
+
+
+def problem_of_type(
+    scope: Scope,
+    kind: ProblemType,
+    detail: str,
+    *,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return the answer for a problem of this type, or `failed_after_commit` where the type's promise does not hold."""
     if kind.says_nothing_stored and may_have_committed():
         kind, headers = PROBLEM_TYPES["failed_after_commit"], None
         detail += ". What had been committed before is stored"
@@ -147,6 +159,6 @@ def _headers_for(request: Request, error: errors.StewardError) -> dict[str, str]
             "RateLimit-Policy": f'"{error.limit}";q={error.quota};w={error.window}',
             "RateLimit": f'"{error.limit}";r=0;t={error.retry_after}',
         }
-    if isinstance(error, errors.OutcomeUnknown) and getattr(request.state, "is_repeatable", False):
+    if isinstance(error, errors.OutcomeUnknown) and context_of(request.scope).is_repeatable:
         return {"Retry-After": "1"}
     return {}

@@ -4,6 +4,7 @@ The answers, the OpenAPI document and the pages under `/problems/` are made from
 """
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 TOKEN_PATH = "/auth/token"  # noqa: S105 - where a problem has the members of RFC 6749, too
 
@@ -24,7 +25,8 @@ class ProblemType:
 
     @property
     def uri(self) -> str:
-        return f"/problems/{self.slug}"
+        """That of RFC 9457 section 4.2.1 where the status says all there is to say."""
+        return f"/problems/{self.slug}" if self.code in PROBLEM_TYPES else "about:blank"
 
     @property
     def says_nothing_stored(self) -> bool:
@@ -171,3 +173,12 @@ _TYPES = (
 )
 
 PROBLEM_TYPES: dict[str, ProblemType] = {each.code: each for each in _TYPES}
+
+
+def type_of_status(status: int) -> ProblemType:
+    """Return the type of a problem of which only the status is known: somebody has raised FastAPI's `HTTPException`."""
+    try:
+        title = HTTPStatus(status).phrase
+    except ValueError:
+        title = f"Status {status}"
+    return ProblemType(f"http_{status}", status, title, advice="")

@@ -1,4 +1,5 @@
 """What is read from a request: who is asking, headers, conditions, idempotency keys, bodies, fields, pages.
 
-It imports `problems`, `answers` and the dependencies. The rest of `http` imports it, except `problems`.
+It imports `problems`, `answers`, the request context and the dependencies. The rest of `http` imports it, except
+`problems`.
 """

@@ -18,6 +18,7 @@ from ....service_layer.retry import run
 from ....service_layer.unit_of_work import UnitOfWork
 from ..dependencies import CurrentUnitOfWork, container_of
 from ..problems.problem_responses import HttpProblem
+from ..request_context import context_of
 from .authentication import CurrentActor, CurrentActorOrAnonymous
 from .headers import header_lines
 
@@ -78,7 +79,8 @@ class Execution:
         given = idempotency_key(self._request)
         if given is None:
             return None
-        self._request.state.is_repeatable = True
+        context = context_of(self._request.scope)
+        context.is_repeatable = True
         scope, headers = self._request.scope, self._request.headers
         return self._keys.request_key(
             self._actor,
@@ -88,7 +90,7 @@ class Execution:
             scope["query_string"],
             headers.get("content-type", "").encode("latin-1"),
             ",".join(headers.getlist("if-match")).encode("latin-1"),
-            self._request.state.content,
+            context.content,
         )
 
 

@@ -4,16 +4,15 @@ The framework would turn whatever goes wrong here into one vague 400, or take it
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 
 from ... import strict_json
 from ..problems.problem_responses import HttpProblem
+from ..request_context import context_of
 from .headers import header_lines
 
-NO_BODY = object()  # what stands for a body that is empty
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
 
 
@@ -22,28 +21,20 @@ def accepted_types(method: str) -> tuple[str, ...]:
     return (JSON, MERGE_PATCH) if method == "PATCH" else (JSON,)
 
 
-class JsonRequest(Request):
-    async def read(self, limit: int, *, timeout: float) -> bytes:
-        """At most `limit` bytes, for at most `timeout` seconds. Raises `HttpProblem`."""
-        self._body = await read_within(self, limit, timeout=timeout)
-        return self._body
-
-    def parse(self) -> object:
-        """What has been read; `NO_BODY` if that is nothing. Raises `HttpProblem`."""
-        if not self._body:
-            return NO_BODY
-        method = self.scope["method"]
-        name = "Accept-Patch" if method == "PATCH" else "Accept"  # RFC 5789 section 2.2
-        check_media_type(self, accepted_types(method), told_in=name)
-        return parse(self._body)
+def parse_json_body(request: Request, body: bytes) -> Any:
+    """Parse `body`, that of `request`. Raises `HttpProblem`, also for another media type."""
+    method = request.scope["method"]
+    name = "Accept-Patch" if method == "PATCH" else "Accept"  # RFC 5789 section 2.2
+    check_media_type(request, accepted_types(method), told_in=name)
+    return parse(body)
 
 
 async def read_within(request: Request, limit: int, *, timeout: float) -> bytes:
     """The body, of at most `limit` bytes. Raises `HttpProblem` as soon as it is known to be longer, and when it has not
     come to its end within `timeout` seconds."""
     check_announced_length(request, limit)
-    has_come: Callable[[], bool] | None = request.scope.get("steward.body_has_come")
-    if has_come is not None and has_come():  # as most have: with the head, in one piece
+    connection = context_of(request.scope).connection
+    if connection is not None and connection.body_has_come():  # as most have: with the head, in one piece
         return await _read(request, limit)
     try:
         async with asyncio.timeout(timeout):

@@ -1,5 +1,6 @@
 """`/auth`: signing in, and what came of it."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -16,13 +17,15 @@ from ....service_layer.retry import run
 from ....service_layer.tokens import Tokens
 from ...entity_json import session_json
 from ..answers import JsonAnswer
-from ..dependencies import CurrentAccounts, CurrentUnitOfWork
+from ..dependencies import CurrentAccounts, CurrentUnitOfWork, ReadingUnitOfWork
 from ..openapi.documentation import answers, problems
 from ..problems.problem_responses import HttpProblem
+from ..request_context import context_of
 from ..requests.authentication import CurrentActor
 from ..requests.client_info import client_of
 from ..requests.fields import TextId
 from ..requests.form_body import FORM, missing, read_form
+from ..requests.strict_request import StrictRequest
 from ..routing.strict_route import StrictRoute
 from ..schemas import SessionList, TokenOut
 
@@ -30,14 +33,13 @@ _LONGEST_FORM = 64 * 1024  # bytes: to take apart a megabyte of percent signs wo
 
 
 class FormRoute(StrictRoute):
-    async def read_body(self, request: Request, settings: Settings) -> Request:
+    async def read_body(self, request: StrictRequest, settings: Settings) -> None:
         limit = min(_LONGEST_FORM, settings.max_body_size)
-        request.state.form = await read_form(request, limit, timeout=settings.body_timeout)
-        return request
+        context_of(request.scope).form = await read_form(request, limit, timeout=settings.body_timeout)
 
 
 router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
-form_router = APIRouter(prefix="/auth", tags=["auth"], route_class=FormRoute)
+form_router = APIRouter(route_class=FormRoute)
 
 _FORM_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -74,7 +76,7 @@ async def issue_token(request: Request, uow: CurrentUnitOfWork, accounts: Curren
     A refresh token is exchanged once. Its answer may get lost, so it may be sent again for a moment, as long as the one
     that came of it has not been used; any other reuse ends the session.
     """
-    form: dict[str, str] = request.state.form
+    form = context_of(request.scope).form
     grant = form.get("grant_type")
     if grant == "password":
         username, password = _fields(form, "username", "password")
@@ -91,10 +93,10 @@ async def issue_token(request: Request, uow: CurrentUnitOfWork, accounts: Curren
     return _token_answer(tokens, int(accounts.lifetimes.access.total_seconds()))
 
 
-router.routes.extend(form_router.routes)
+router.include_router(form_router)
 
 
-def _fields(form: dict[str, str], *names: str) -> list[str]:
+def _fields(form: Mapping[str, str], *names: str) -> list[str]:
     absent = [name for name in names if name not in form]
     if absent:
         raise missing(*absent)
@@ -132,7 +134,7 @@ async def log_out(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
     summary="List your sessions",
     responses=answers(SessionList, "Those that have not expired, the newest first") | problems(),
 )
-async def list_all(uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+async def list_all(uow: ReadingUnitOfWork, actor: CurrentActor) -> Response:
     found = await run(uow, login_sessions.list_login_sessions, actor)
     return JsonAnswer({"data": [session_json(session, current=session.id == actor.session_id) for session in found]})
 

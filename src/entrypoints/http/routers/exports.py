@@ -56,7 +56,7 @@ async def export(
     for a formula; an empty cell is null, an apostrophe alone the empty text.
     """
     chosen = Format(format)
-    # Nothing is read before the answer is sent, and so outside the block in which the caller was identified.
+    # Not a `ReadingUnitOfWork`: its block would end before the first part is read.
     headers = {
         "Content-Type": _CONTENT_TYPES[chosen],
         "Content-Disposition": f'attachment; filename="items.{chosen}"',

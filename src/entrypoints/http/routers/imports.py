@@ -1,12 +1,13 @@
 """`/items/import`"""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from ....domain.users import UserId
+from ....config import Settings
 from ....service_layer.deadline import within
 from ....service_layer.imports import import_items
 from ...item_files.formats import BY_MEDIA_TYPE
@@ -14,11 +15,13 @@ from ...item_files.reading import ItemFile
 from ..answers import JsonAnswer
 from ..dependencies import container_of
 from ..openapi.documentation import answers, problems, takes
-from ..requests.authentication import CurrentActor, SignIn, access_token_of, identified
+from ..request_context import context_of
+from ..requests.authentication import CurrentActor, SignIn, access_token_of, identify
 from ..requests.content_digest import digest_required
 from ..requests.idempotency import CurrentExecution
 from ..requests.json_body import check_media_type
-from ..requests.spooling import Spool, spooled
+from ..requests.spooling import spooled
+from ..requests.strict_request import StrictRequest
 from ..routing.exclusive_path import ExclusivePathRoute
 from ..schemas import ImportOut
 
@@ -28,42 +31,39 @@ class ImportRoute(ExclusivePathRoute):
     all of it has come."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = self._validating_handler()
+        handle = APIRoute.get_route_handler(self)
 
-        async def handle_spooled(request: Request) -> Response:
-            token = access_token_of(request, SignIn.REQUIRED)
+        async def handle_spooled(given: Request) -> Response:
+            settings: Settings = container_of(given).settings()
+            request = StrictRequest(given, settings.max_import_size, settings.import_body_timeout)
+            context = context_of(request.scope)
+            access_token_of(request, SignIn.REQUIRED)
             check_media_type(request, tuple(BY_MEDIA_TYPE))
             if "idempotency-key" in request.headers and "content-digest" not in request.headers:
                 raise digest_required()
-            settings = container_of(request).settings()
             async with within(settings.request_timeout):
-                user_id = await identified(request, token, _user_id_of)
-            with request.app.state.import_places.taken_by(user_id):
+                actor = await identify(request, container_of(request).unit_of_work(), SignIn.REQUIRED)
+            with request.app.state.import_places.taken_by(actor.user_id):
                 async with spooled(
                     request,
                     limit=settings.max_import_size,
                     timeout=settings.import_body_timeout,
                     idle_timeout=settings.import_idle_timeout,
                 ) as spool:
-                    request.state.spool = spool
-                    request.state.content = spool.sha256
-                    return await identified(request, token, handle)
+                    context.file, context.content = spool.file, spool.sha256 or b""
+                    context.actor = None  # to be looked up again: it may have lost its rights meanwhile
+                    return await self.answer(handle, request)
 
         return handle_spooled
-
-
-async def _user_id_of(request: Request) -> UserId:
-    """Only those of accounts have access tokens."""
-    user_id: UserId = request.state.actor.user_id
-    return user_id
 
 
 router = APIRouter(prefix="/items", tags=["items"], route_class=ImportRoute)
 
 
-async def get_spool(request: Request) -> Spool:
-    spool: Spool = request.state.spool
-    return spool
+async def get_file(request: Request) -> IO[bytes]:
+    file = context_of(request.scope).file
+    assert file is not None
+    return file
 
 
 @router.post(
@@ -81,7 +81,7 @@ async def get_spool(request: Request) -> Spool:
     },
 )
 async def import_(
-    request: Request, spool: Annotated[Spool, Depends(get_spool)], execute: CurrentExecution, actor: CurrentActor
+    request: Request, body: Annotated[IO[bytes], Depends(get_file)], execute: CurrentExecution, actor: CurrentActor
 ) -> Response:
     """Each line is a new item of the caller's: `name`, and perhaps `description`, `quantity` and `attributes`. What
     else an exported item has is accepted and ignored. All or nothing: of what is wrong the first 100 faults are told,
@@ -96,7 +96,7 @@ async def import_(
     settings = container.settings()
     assert actor.user_id is not None
     format = BY_MEDIA_TYPE[request.headers["content-type"].partition(";")[0].strip().lower()]
-    file = ItemFile(spool.file, format, actor.user_id, longest_line=settings.max_body_size)
+    file = ItemFile(body, format, actor.user_id, longest_line=settings.max_body_size)
     async with within(settings.import_timeout):  # what takes so long to read alone cannot be added in time
         await file.check()
     async with within(settings.import_timeout, statement=settings.statement_timeout):

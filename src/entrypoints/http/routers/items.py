@@ -12,7 +12,7 @@ from ....service_layer.limited_recipients import limited_recipients
 from ....service_layer.retry import run
 from ...entity_json import owned_item_json
 from ..answers import JsonAnswer, created_item, item_answer, transfer_answer
-from ..dependencies import CurrentLimits, CurrentUnitOfWork
+from ..dependencies import CurrentLimits, CurrentUnitOfWork, ReadingUnitOfWork
 from ..openapi.documentation import answers, not_modified, problems, takes
 from ..requests.authentication import CurrentActor
 from ..requests.conditions import expected_version, unless_unchanged
@@ -49,7 +49,7 @@ async def create(body: ItemCreate, execute: CurrentExecution) -> Response:
     openapi_extra=takes(if_match=True, if_none_match=True),
 )
 async def get(
-    item_id: TextId, request: Request, uow: CurrentUnitOfWork, actor: CurrentActor, expand: Expand = None
+    item_id: TextId, request: Request, uow: ReadingUnitOfWork, actor: CurrentActor, expand: Expand = None
 ) -> Response:
     if expand == "owner":
         owned = await run(uow, items.get_item_with_owner, actor, item_id=ItemId(item_id))

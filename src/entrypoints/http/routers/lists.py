@@ -12,7 +12,7 @@ from ....service_layer import lists, users
 from ....service_layer.retry import run
 from ....service_layer.unit_of_work import UnitOfWork
 from ...entity_json import item_json, owned_item_json, user_json
-from ..dependencies import CurrentUnitOfWork
+from ..dependencies import ReadingUnitOfWork
 from ..openapi.documentation import answers, problems
 from ..requests.authentication import CurrentActor
 from ..requests.fields import TextId, UserIdOrMe
@@ -34,7 +34,7 @@ router = APIRouter(route_class=StrictRoute)
     responses=answers(UserPage, "A page of users", headers=("Link",)) | problems("invalid_cursor", "forbidden"),
 )
 async def list_users(
-    uow: CurrentUnitOfWork, actor: CurrentActor, asked: CurrentPage, which: WhichUsers, sort: UserSort = "-id"
+    uow: ReadingUnitOfWork, actor: CurrentActor, asked: CurrentPage, which: WhichUsers, sort: UserSort = "-id"
 ) -> Response:
     made_for = {"list": "users", "sort": sort, **which}
     page = await run(uow, lists.list_users, actor, sort=sort, **which, **asked.arguments(made_for))
@@ -49,7 +49,7 @@ async def list_users(
     responses=answers(ItemPage, "A page of items", headers=("Link",)) | problems("invalid_cursor", "user_not_found"),
 )
 async def list_items(
-    uow: CurrentUnitOfWork,
+    uow: ReadingUnitOfWork,
     actor: CurrentActor,
     asked: CurrentPage,
     which: WhichItems,
@@ -73,7 +73,7 @@ async def list_items(
 )
 async def list_items_of_user(
     user_id: UserIdOrMe,
-    uow: CurrentUnitOfWork,
+    uow: ReadingUnitOfWork,
     actor: CurrentActor,
     asked: CurrentPage,
     which: WhichItems,

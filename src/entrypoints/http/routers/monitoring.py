@@ -37,7 +37,7 @@ async def live() -> Response:
 async def ready(request: Request) -> Response:
     """Asks the database, by a connection of its own, so that a full pool is not taken for a fault; and says no from the
     moment the server has been told to end."""
-    if getattr(request.state, "draining", False):
+    if request.app.state.server_state.is_draining:
         raise HttpProblem("shutting_down", "This server is ending")
     container = container_of(request)
     await container.database().ping(timeout=container.settings().readiness_timeout)

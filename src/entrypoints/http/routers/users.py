@@ -12,7 +12,7 @@ from ....service_layer import users
 from ....service_layer.limited_recipients import limited_recipients
 from ....service_layer.retry import run
 from ..answers import created_user, user_answer
-from ..dependencies import CurrentAccounts, CurrentLimits, CurrentUnitOfWork
+from ..dependencies import CurrentAccounts, CurrentLimits, CurrentUnitOfWork, ReadingUnitOfWork
 from ..openapi.documentation import answers, not_modified, problems, takes
 from ..requests.authentication import CurrentActor, CurrentActorOrAnonymous
 from ..requests.client_info import client_of
@@ -69,7 +69,7 @@ async def register(
     | problems("user_not_found", "version_mismatch"),
     openapi_extra=takes(if_match=True, if_none_match=True),
 )
-async def get(user_id: UserIdOrMe, request: Request, uow: CurrentUnitOfWork, actor: CurrentActor) -> Response:
+async def get(user_id: UserIdOrMe, request: Request, uow: ReadingUnitOfWork, actor: CurrentActor) -> Response:
     user = await run(uow, users.get_user, actor, user_id=named_user(user_id, actor))
     return unless_unchanged(request, user_answer(user))
 

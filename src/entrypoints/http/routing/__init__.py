@@ -1,5 +1,4 @@
-"""How a request finds its route and its arguments: strict routes, paths that match twice, allowed methods, deprecation.
+"""The routes of ours: what a strict one refuses, paths that match twice, allowed methods, deprecation.
 
-It imports `requests`, `middleware`, `openapi` and the dependencies. The routers, the error handlers and `app.py`
-import it.
+It imports `requests`, `openapi` and the dependencies. The routers, `express` and the error handlers import it.
 """

@@ -16,7 +16,7 @@ from email.utils import format_datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from ..middleware.answer_headers import Headers
+from ..request_context import Headers
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _MARK = "__deprecation__"

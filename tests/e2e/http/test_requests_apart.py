@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from starlette.types import Message
 from steward.entrypoints.http.dependencies import get_unit_of_work
+from steward.service_layer.tokens import Tokens
 from steward.service_layer.unit_of_work import UnitOfWork
 
 from tests.support.http import Api, problem_of, serving
@@ -96,6 +97,18 @@ async def test_the_connection_is_back_and_the_commit_done_before_the_answer_begi
     ) as client:
         assert (await replace(scene, api=replace(api, client=client, anonymous=client)).send(operation)).is_success
     assert checked_out == [0, 0]
+
+
+async def test_a_token_that_is_good_for_nothing_has_its_body_read_but_not_parsed(api: Api) -> None:
+    read: list[bytes] = []
+
+    async def body() -> Any:
+        read.append(b"{")
+        yield b"{"
+
+    headers = {"Authorization": f"Bearer {Tokens.draw().access}", "Content-Type": "text/plain"}
+    answer = await api.client.post("/items", content=body(), headers=headers)
+    assert (problem_of(answer), read) == ((401, "token_revoked"), [b"{"])
 
 
 async def test_no_connection_is_held_while_a_slow_body_arrives(api: Api) -> None:

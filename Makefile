@@ -70,10 +70,12 @@ bench-login: $(VENV)/dev.done ## Whether the time of a refused sign-in tells why
 bench-pages: $(VENV)/dev.done ## What page 1,000 costs beside page 1 at a million items: fails beyond twice
 	@$(BIN)/python -m benchmarks.pages
 
-check: $(VENV)/dev.done ## What CI looks at before the tests: ruff, mypy, import-linter
+check: $(VENV)/dev.done ## What CI looks at before the tests: ruff, mypy, pyright, import-linter
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+	@$(BIN)/basedpyright
+	@$(BIN)/python -m tests.typed
 	@$(BIN)/lint-imports
 
 format: $(VENV)/dev.done ## Format the code

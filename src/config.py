@@ -65,7 +65,8 @@ class Settings(Deadlines):
     allow_unsafe_durability: bool = False
     # Logs every statement with its parameters: personal data ends up in the log.
     database_echo: bool = False
-    # `off` sends every statement through SQLAlchemy; by itself the hot ones go to the driver, which is faster.
+    # `off` sends every statement through SQLAlchemy. `auto` sends the hot ones to the driver, which is faster, unless
+    # an installed library is not as that needs it.
     express: Literal["auto", "off"] = "auto"
     # The largest request body, in bytes.
     max_body_size: int = Field(default=1024 * 1024, ge=1024)

@@ -54,7 +54,7 @@ class Sort:
                 raise InvalidValue("sort", "repeated_sort_field", f"Name {field} once")
             keys[field] = SortKey(field, fields[field], descending=part.startswith("-"))
         if "id" not in keys:
-            keys["id"] = SortKey("id", int, descending=keys[field].descending)
+            keys["id"] = SortKey("id", int, descending=list(keys.values())[-1].descending)
         return cls(tuple(keys.values())[: list(keys).index("id") + 1])
 
     def __str__(self) -> str:

@@ -73,7 +73,7 @@ def counted(database: Database) -> Iterator[Cost]:
     for engine in engines:
         for name, listener in listeners.items():
             event.listen(engine, name, listener)
-    lane = database.lane
+    lane: Any = database.lane
     direct = None if lane is None else lane.direct
     if lane is not None:
         lane.direct = replace(

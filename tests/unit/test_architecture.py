@@ -148,6 +148,7 @@ def test_imports_point_one_way(copy: Path) -> None:
         ("adapters/memory/state.py", "import sqlalchemy", "The in-memory backend and the test kit need no database"),
         ("adapters/database/repositories/users.py", "from ....config import Settings", "Settings are read by"),
         ("entrypoints/item_files/csv.py", "from ..http import answers", "Files of items know nothing of HTTP"),
+        ("adapters/database/unit_of_work.py", "from .express import lane", "The express lane can be deleted"),
         ("client/values.py", "from ..domain.partial import UNSET", "The client stands alone"),
         ("entrypoints/http/app.py", "from ...client import Client", "The server does without its client"),
         (

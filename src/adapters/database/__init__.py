@@ -11,7 +11,7 @@ stands below it:
     session_transaction, session
                     the session that owns the transaction of one outermost block
     engines         the engines and pools of one database, one engine for each way to use it
-    express/        the shortcut past SQLAlchemy for hot statements
+    express/        the shortcut past SQLAlchemy for hot statements, optional: see `express_lane.py`
     drivers/        what is odd about asyncpg and aiosqlite
     tables, column_types, error_translation, admission, …
 

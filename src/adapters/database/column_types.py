@@ -18,11 +18,11 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return _in_utc(value)
 
-    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any] | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[..., Any] | None:
         # asyncpg takes them as they are; `TypeDecorator` would call two functions for each.
         return _in_utc if dialect.name == "postgresql" else super().bind_processor(dialect)
 
-    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any] | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[..., Any] | None:
         # A list has hundreds of them.
         if dialect.name == "postgresql":
             return None  # asyncpg's are aware, and in UTC

@@ -20,7 +20,13 @@ from ...domain.errors import UnitOfWorkError
 from .drivers.left_state import watch_statement
 
 LISTENER = "steward_listener"
-_ENDS = re.compile(r"\s*(COMMIT|END|ROLLBACK|ABORT)\b(?!\s+TO\b|\s+(?:WORK|TRANSACTION)\s+TO\b)", re.IGNORECASE)
+# Rows are read at once: an option of `stream` where there is no transaction to stream in.
+AT_ONCE = {"yield_per": None, "stream_results": False}
+_ENDS = re.compile(
+    r"(COMMIT|END|ROLLBACK|ABORT|PREPARE\s+TRANSACTION)\b(?!\s+TO\b|\s+(?:WORK|TRANSACTION)\s+TO\b)", re.IGNORECASE
+)
+_SKIPPED = re.compile(r"[\s;]+|--[^\n]*")
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
 
 
 class ConnectionListener(Protocol):
@@ -33,6 +39,7 @@ class ConnectionListener(Protocol):
 
     def statement_failed(self, error: BaseException, *, heals: bool) -> BaseException:
         """Remember it, and return the first failure; `heals` says whether rolling back to a savepoint does."""
+        ...
 
     def before_end(self, *, commits: bool) -> None:
         """Refuse COMMIT or ROLLBACK by an exception."""
@@ -57,18 +64,38 @@ def _listener(connection: Connection | None) -> ConnectionListener | None:
 def _before_statement(connection: Connection, _c: Any, sql: str, _p: Any, context: Any, _many: bool) -> None:
     if (listener := _listener(connection)) is None or sql.startswith("ROLLBACK TO"):
         return
-    if ends := _ENDS.match(sql):
-        listener.before_end(commits=ends[1].upper() in ("COMMIT", "END"))
+    if ends := _ENDS.match(sql, _beginning_of(sql)):
+        listener.before_end(commits=ends[1].upper() not in ("ROLLBACK", "ABORT"))
     watch_statement(connection, sql)
     listener.before_statement(writes=not _only_reads(sql, context))
+
+
+def _beginning_of(sql: str) -> int:
+    """Return where the statement begins, behind spaces, semicolons and comments, which PostgreSQL nests."""
+    position = 0
+    while True:
+        if skipped := _SKIPPED.match(sql, position):
+            position = skipped.end()
+        elif sql.startswith("/*", position):
+            depth = 0
+            for edge in _COMMENT_EDGE.finditer(sql, position):
+                depth += 1 if edge[0] == "/*" else -1
+                position = edge.end()
+                if depth == 0:
+                    break
+            else:
+                return len(sql)
+        else:
+            return position
 
 
 def _only_reads(sql: str, context: Any) -> bool:
     if context is None or sql.startswith(("SAVEPOINT", "RELEASE")) or context.execution_options.get("reads"):
         return True
-    statement = None if context.compiled is None else context.compiled.statement
+    compiled = context.compiled
+    statement = getattr(compiled, "statement", None)
     if isinstance(statement, (Select, CompoundSelect)):
-        ctes = context.compiled.ctes or ()
+        ctes = compiled.ctes or ()
         return not any(getattr(cte.element, "is_dml", False) for cte in ctes)
     return sql.lstrip()[:6].upper() == "SELECT"
 

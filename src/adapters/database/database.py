@@ -15,8 +15,8 @@ from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
 from .context_manager_or_dependency import ContextManagerOrDependency, RequestSession, request_session
 from .engines import PoolSettings, create_engines
-from .express.lane import lane_on
-from .express.warm_pool import WarmPool
+from .express import lane as _express_lane  # noqa: F401 - registers itself; may be deleted with its package
+from .express_lane import usable_lane
 from .plain_session import OneTaskSession
 from .session_block import session_block
 from .session_transaction import SessionTransaction
@@ -28,8 +28,9 @@ class Database:
     it stays closed, and its sessions and units of work then raise `DatabaseUnavailable`.
 
     `url` begins with `sqlite+aiosqlite:` (a file, or `sqlite+aiosqlite:///:memory:`) or `postgresql+asyncpg:`;
-    any other, and one with options of SQLite, raises `ValueError`. `echo` logs every statement with its parameters.
-    `express=False` sends every statement through SQLAlchemy.
+    any other, and one with options of SQLite, raises `ValueError`. `echo` logs every statement with its parameters to
+    the logger `sqlalchemy.engine`. `express=False` sends every statement through SQLAlchemy. So does, with a warning in
+    the log, an installed library that is not as the express lane needs it.
 
         async with database.session() as session:                # a script
             ...
@@ -51,10 +52,10 @@ class Database:
         self.url = make_url(url)
         self.clock = clock
         self.pool_settings = pool or PoolSettings()
-        self.engines = create_engines(
-            self.url, self.pool_settings, echo=echo, pool_class=WarmPool if express else AsyncAdaptedQueuePool
-        )
-        self.lane = lane_on(self.engines, self.pool_settings) if express and not echo else None
+        lane = usable_lane() if express else None
+        pool_class = AsyncAdaptedQueuePool if lane is None else lane.pool_class
+        self.engines = create_engines(self.url, self.pool_settings, echo=echo, pool_class=pool_class)
+        self.lane = None if lane is None else lane.on(self.engines, self.pool_settings)
 
     @property
     def dialect(self) -> str:

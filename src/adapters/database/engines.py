@@ -132,7 +132,7 @@ def _postgres(url: URL, pool: PoolSettings, *, echo: bool, pool_class: type[Asyn
             else engine,
             # Without BEGIN and COMMIT a read is one round trip instead of three. Through PgBouncer nothing but BEGIN
             # brings the timeout, and the word that this is not to write.
-            TransactionMode.READING: engine.execution_options(isolation_level="AUTOCOMMIT", **_READS_ONLY)
+            TransactionMode.READING: engine.execution_options(isolation_level="AUTOCOMMIT", **read_only)
             if pool.pooler == "none"
             else engine.execution_options(isolation_level="READ COMMITTED", **read_only),
             TransactionMode.SNAPSHOT: engine.execution_options(isolation_level="REPEATABLE READ", **read_only),

@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import AsyncAdapt_asyncpg_dbapi
 from sqlalchemy.orm.exc import StaleDataError
 
 from ...domain.errors import (
+    ConcurrentUse,
     Conflict,
     DatabaseLocked,
     DatabaseUnavailable,
@@ -28,6 +29,7 @@ from ...domain.errors import (
     SchemaOutOfDate,
     StewardError,
     StorageFull,
+    TransactionAborted,
     UsernameTaken,
 )
 from ...service_layer.tally import count_commit
@@ -136,6 +138,7 @@ def _missing(column: str) -> StewardError:
 _not_storable = _as(InvalidValue, "value", "not_storable", "A value is beyond what the database can hold")
 _schema_out_of_date = _as(SchemaOutOfDate, "The schema is out of date: run `steward db upgrade`")
 _unavailable = _as(DatabaseUnavailable, "The database is not available")
+_is_busy = _as(ConcurrentUse, "Another task was reading from this transaction: nothing is committed")
 _not_sent = _as(DatabaseUnavailable, "The connection was lost before COMMIT: nothing was stored")
 
 # PostgreSQL, by SQLSTATE (appendix A of its manual). The server has answered, whatever becomes of the connection:
@@ -148,6 +151,7 @@ _ANSWERS: dict[str, _Meaning] = {
     "23502": lambda failure: _missing(failure.named("column_name")),
     "22003": _not_storable,  # out of range
     "22021": _not_storable,  # not text in UTF-8
+    "25P02": _as(TransactionAborted, "A statement of this transaction had failed: nothing is committed"),
     "42P01": _schema_out_of_date,
     "42703": _schema_out_of_date,
 }
@@ -179,7 +183,9 @@ def _from_postgres(failure: _Failure) -> StewardError | None:
     if failure.committing and (failure.is_lost or state.startswith(_ENDS_COMMIT)):
         # asyncpg raises it before it sends a query, and never later: the connection is closed, or busy. Our connections
         # raise it for a COMMIT whenever it is certain that the server has not carried it out.
-        return _not_sent(failure) if isinstance(failure.error, asyncpg.InterfaceError) else OutcomeUnknown()
+        if not isinstance(failure.error, asyncpg.InterfaceError):
+            return OutcomeUnknown()
+        return _is_busy(failure) if "another operation" in str(failure.error) else _not_sent(failure)
     fault = _FAULTS.get(state) or _FAULTS.get(state[:2]) or (_unavailable if failure.is_lost else None)
     return fault(failure) if fault else None
 
@@ -278,6 +284,8 @@ def _itself(failure: _Failure) -> StewardError | None:
 _BY_CLASS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], _Meaning], ...] = (
     (StewardError, _itself),
     (StaleDataError, _as(Conflict)),  # a mapped class with `version_id_col`
+    # A flush had failed, or the connection was invalidated:
+    (exc.PendingRollbackError, _as(TransactionAborted, "The transaction had failed and can only be rolled back")),
     (exc.TimeoutError, _as(Overloaded, "No database connection became free in time")),  # before anything was sent
     (sqlite3.Error, _from_sqlite),
     (exc.DBAPIError, _from_sqlalchemy),

@@ -8,17 +8,19 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession, AsyncSessionTransaction
+from sqlalchemy.orm.exc import StaleDataError
 
 from ...domain.errors import ConcurrentUse, OutcomeUnknown, TransactionAborted
 from ...service_layer import deadline, tally
 from ..unit_of_work.completion import run_to_completion
 from ..unit_of_work.one_task import OneTask
 from ..unit_of_work.transaction import TransactionMode
+from .connection_events import AT_ONCE
 from .drivers.lost_connections import abort
 from .drivers.pooled_connections import driver_lock
 from .engines import Engines
 from .error_translation import raise_translated
-from .session_connection import SessionWithConnection
+from .session_connection import SessionWithConnection, TransactionMemory
 
 
 class OneTaskSession(AsyncSession):
@@ -29,7 +31,7 @@ class OneTaskSession(AsyncSession):
     """
 
     sync_session_class = SessionWithConnection
-    sync_session: SessionWithConnection
+    sync_session: SessionWithConnection  # pyright: ignore[reportIncompatibleVariableOverride] - made of the class above
 
     def __init__(self, engines: Engines, mode: TransactionMode) -> None:
         # expire_on_commit: attributes read after a commit must not need the database. close_resets_only: a session that
@@ -38,20 +40,15 @@ class OneTaskSession(AsyncSession):
         self.one_task = OneTask()
         self.concurrent_use = False
         self.stored = False  # whether the last commit, if there was something to commit, was carried out
-        self._is_admitted = False
         self._engines = engines
+        self.sync_session.memory = TransactionMemory()
         self._use(mode)
 
     def _use(self, mode: TransactionMode) -> None:
         self.reads_only = mode is TransactionMode.READING
-        self.admission = self._engines.admission(mode)
+        self.sync_session.admission = self._engines.admission(mode)
         self.bind = self._engines.engine(mode)
         self.sync_session.bind = self.bind.sync_engine
-
-    def __del__(self) -> None:  # as `SessionTransaction.__del__`
-        if self._is_admitted:
-            self._is_admitted = False
-            self.admission.leave_from_garbage()
 
     async def allow_writing(self) -> None:
         """Make a reader a session that writes. What it has read stays in it."""
@@ -70,15 +67,11 @@ class OneTaskSession(AsyncSession):
 
     async def enter(self) -> None:
         """Before a connection is wanted; it is had until the transaction ends. Raises `Overloaded`."""
-        self.sync_session.refuse_if_closed()
-        if not self._is_admitted:
-            await self.admission.enter()
-            self._is_admitted = True
+        await self.sync_session.enter()
 
     def leave(self, *, for_good: bool = False) -> None:
-        if self._is_admitted and (for_good or not self.in_transaction()):
-            self._is_admitted = False
-            self.admission.leave()
+        if for_good or not self.in_transaction():
+            self.sync_session.leave()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
@@ -104,6 +97,11 @@ class OneTaskSession(AsyncSession):
         self.stored = self.sync_session.memory.is_committing = False
 
         async def carry_out() -> None:
+            try:
+                self.sync_session.memory.refuse_commit_if_failed()
+            except TransactionAborted:
+                work.close()
+                raise
             await work
             self.stored = began
             if began:
@@ -160,6 +158,7 @@ class OneTaskSession(AsyncSession):
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncResult[Any]:
         """A reader fetches all rows at once: PostgreSQL streams inside a transaction only, and a reader has none."""
         if self.reads_only:
+            kwargs["execution_options"] = {**(kwargs.get("execution_options") or {}), **AT_ONCE}
             return AsyncResult(await self.execute(*args, **kwargs))
         with self.alone():
             await self.enter()
@@ -185,7 +184,7 @@ class OneTaskSession(AsyncSession):
 class _OneTaskTransaction(AsyncSessionTransaction):
     """What `begin` and `begin_nested` give; it too lets one task in at a time."""
 
-    session: OneTaskSession
+    session: OneTaskSession  # pyright: ignore[reportIncompatibleVariableOverride] - it makes these, and nothing else does
 
     async def start(self, is_ctxmanager: bool = False) -> AsyncSessionTransaction:
         with self.session.alone():
@@ -219,7 +218,11 @@ def _guarded(name: str) -> Callable[..., Any]:
     async def guarded(self: OneTaskSession, *args: Any, **kwargs: Any) -> Any:
         with self.alone():
             await self.enter()
-            return await method(self, *args, **kwargs)
+            try:
+                return await method(self, *args, **kwargs)
+            except StaleDataError as error:  # Python's: the statement has succeeded
+                self.sync_session.memory.statement_failed(error, heals=False)
+                raise
 
     return guarded
 

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncResult, AsyncSession
 from sqlalchemy.orm import Session
 
 from ...domain.errors import UnitOfWorkError
-from .connection_events import LISTENER, ConnectionListener
+from .connection_events import AT_ONCE, LISTENER, ConnectionListener
 from .drivers.left_state import expect_left_state
 
 
@@ -25,10 +25,12 @@ class SessionOwner(ConnectionListener, Protocol):
     @property
     def is_inside(self) -> bool:
         """Whether the running task is inside a statement or a step of this unit already."""
+        ...
 
     @property
     def in_step(self) -> bool:
         """Whether it is in a step of the transaction: only there the session begins, commits, rolls back and closes."""
+        ...
 
     def enter_session(self, session: "GuardedSyncSession", *, attach_only: bool = False) -> None:
         """Begin a statement, or raise: another task is inside, or the session's block has ended."""
@@ -70,6 +72,16 @@ class GuardedSyncSession(Session):
         if self.in_use is None or self.in_use.closed or self.in_nested_transaction():
             return super().connection()
         return self.in_use
+
+    @property
+    def holds_connection(self) -> bool:
+        """Whether its own connection is open: an error may have torn SQLAlchemy's end of the transaction."""
+        return self.handed_over is None and self.in_use is not None and not self.in_use.closed
+
+    def drop_connection(self) -> None:
+        if self.in_use is not None:
+            self.in_use.invalidate()
+            self.in_use.close()
 
     def connection(self, *args: Any, **kwargs: Any) -> Connection:
         connection: Connection = _guarded(Session.connection)(self, *args, **kwargs)
@@ -173,7 +185,7 @@ class GuardedSession(AsyncSession):
     """
 
     sync_session_class = GuardedSyncSession
-    sync_session: GuardedSyncSession
+    sync_session: GuardedSyncSession  # pyright: ignore[reportIncompatibleVariableOverride] - made of the class above
 
     def begin_nested(self) -> Any:
         """As `uow.savepoint()`, to be entered by `async with`."""
@@ -186,5 +198,6 @@ class GuardedSession(AsyncSession):
         if self.sync_session.streams:
             result = await super().stream(*args, **kwargs)
         else:
+            kwargs["execution_options"] = {**(kwargs.get("execution_options") or {}), **AT_ONCE}
             result = AsyncResult(await self.execute(*args, **kwargs))
         return result

@@ -1,17 +1,21 @@
 """Which connection a plain session uses, and whether its transaction has failed."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.orm import Session, SessionTransaction
+from sqlalchemy.util import await_
+from sqlalchemy.util.concurrency import in_greenlet
 
 from ...domain.errors import NotInTransaction, TransactionAborted
+from .admission import Admission
 from .connection_events import LISTENER
 from .drivers.left_state import expect_left_state
 
 
 class TransactionMemory:
-    """Of one transaction of a plain session: a failed statement is not forgotten, whoever swallows its error."""
+    """Of one transaction of a plain session: a failed statement is not forgotten, also if its error is swallowed."""
 
     failure: BaseException | None = None
     heals = True
@@ -31,11 +35,15 @@ class TransactionMemory:
         return self.failure
 
     def before_end(self, *, commits: bool) -> None:
-        if commits and self.failure is not None:
+        if commits:
+            self.refuse_commit_if_failed()
+        self.is_committing = commits
+
+    def refuse_commit_if_failed(self) -> None:
+        if self.failure is not None:
             raise TransactionAborted(
                 "A statement of this transaction had failed: nothing is committed"
             ) from self.failure
-        self.is_committing = commits
 
     def savepoint_rolled_back(self) -> None:
         if self.heals:
@@ -43,11 +51,42 @@ class TransactionMemory:
 
 
 class SessionWithConnection(Session):
-    """Knows its connection, also while something that is no method of the session uses it."""
+    """Knows its connection and its place in the queue, also while no method of the session runs, but a lazy load."""
 
+    admission: Admission
     in_use: Connection | None = None
-    memory = TransactionMemory()
+    memory: TransactionMemory
+    is_admitted = False
     is_closed = False
+
+    def __del__(self) -> None:  # as `SessionTransaction.__del__`
+        if self.is_admitted:
+            self.is_admitted = False
+            self.admission.leave_from_garbage()
+
+    async def enter(self) -> None:
+        """Wait for a place before a connection is wanted; `leave` gives it back. Raises `Overloaded`."""
+        self.refuse_if_closed()
+        if not self.is_admitted:
+            await self.admission.enter()
+            self.is_admitted = True
+
+    def leave(self) -> None:
+        if self.is_admitted:
+            self.is_admitted = False
+            self.admission.leave()
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        if not self.is_admitted and in_greenlet():  # a flush of a commit, or a lazy load after one
+            await_(self.enter())
+        return super().get_bind(*args, **kwargs)
+
+    def flush(self, objects: Sequence[Any] | None = None) -> None:
+        try:
+            super().flush(objects)
+        except BaseException as error:  # of Python's too, such as a hook's
+            self.memory.statement_failed(error, heals=isinstance(error, Exception))
+            raise
 
     @property
     def has_work(self) -> bool:
@@ -72,11 +111,16 @@ class SessionWithConnection(Session):
         super().add(instance, **kwargs)
 
 
+@event.listens_for(SessionWithConnection, "after_transaction_create")
+def _begin_memory(session: SessionWithConnection, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:
+        session.memory = TransactionMemory()
+
+
 @event.listens_for(SessionWithConnection, "after_begin")
-def _begin_memory(session: SessionWithConnection, transaction: SessionTransaction, connection: Connection) -> None:
+def _tell_memory(session: SessionWithConnection, transaction: SessionTransaction, connection: Connection) -> None:
     session.in_use = connection
     if not transaction.nested:
-        session.memory = TransactionMemory()
         connection.execution_options(**{LISTENER: session.memory})
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.orm import SessionTransaction as Savepoint
 from sqlalchemy.util import greenlet_spawn
 
-from ...domain.errors import OutcomeUnknown, StewardError
+from ...domain.errors import Conflict, OutcomeUnknown, StewardError, TransactionAborted
 from ..unit_of_work.transaction import TransactionMode
 from .admission import Admission
 from .drivers.lost_connections import abort
@@ -34,6 +35,7 @@ class SessionTransaction:
     def __init__(self, engines: Engines) -> None:
         self.dialect = engines.dialect
         self.in_step = False  # while BEGIN, COMMIT, ROLLBACK or a savepoint is under way: they are sent by us alone
+        self.is_committing = False  # whether COMMIT is about to be sent, or was
         self._engines = engines
         self._session: GuardedSession | None = None
         self._admission: Admission | None = None
@@ -50,7 +52,8 @@ class SessionTransaction:
 
     @property
     def session(self) -> GuardedSession:
-        assert self._session is not None, "the unit of work guards against this"
+        if self._session is None:
+            raise TransactionAborted("The transaction has ended")  # a snapshot could not be begun, for one
         return self._session
 
     @property
@@ -77,7 +80,7 @@ class SessionTransaction:
     async def commit(self) -> None:
         if self.is_pending:
             await self._step(self.session.sync_session.flush)  # what fails here was not COMMIT
-        await self._step(self.session.sync_session.commit, committing=True)
+        await self._step(self.session.sync_session.commit)
 
     async def end(self) -> None:
         try:
@@ -204,13 +207,16 @@ class SessionTransaction:
         self.session.sync_session.acquire()  # sends SAVEPOINT, which the next statement would
         return savepoint
 
-    async def _step(self, step: Callable[[], Result], *, committing: bool = False) -> Result:
+    async def _step(self, step: Callable[[], Result]) -> Result:
         self.in_step = True
+        self.is_committing = False
         try:
             return await greenlet_spawn(step)
         except Exception as error:
             try:
-                raise_translated(error, committing=committing)
+                if self.is_committing and _is_of_hook(error):
+                    raise OutcomeUnknown("A hook failed during COMMIT: it may be stored") from error
+                raise_translated(error, committing=self.is_committing)
             except OutcomeUnknown:
                 await self.session.invalidate()  # the connection may still be in the transaction
                 raise
@@ -227,6 +233,15 @@ class SessionTransaction:
                     await session.close()
                 except Exception:
                     await session.invalidate()  # the connection was lost, and with it the transaction
+            elif session is not None and session.sync_session.identity_map:
+                session.expunge_all()  # after COMMIT: objects that are kept belong to no session
+            if session is not None and session.sync_session.holds_connection:
+                await greenlet_spawn(session.sync_session.drop_connection)
         finally:
             self.in_step = False
             self._session = None
+
+
+def _is_of_hook(error: Exception) -> bool:
+    """Whether it was raised by an event of SQLAlchemy that an application listens to: `after_commit`, for one."""
+    return isinstance(error, Conflict) or not isinstance(error, (SQLAlchemyError, StewardError, OSError))

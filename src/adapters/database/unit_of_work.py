@@ -86,6 +86,8 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
         translated = translate(error) if isinstance(error, Exception) else None
         if self._reported is not None:
             self._reported = translated or error or self._reported
+        if isinstance(translated, Conflict):  # `StaleDataError` is Python's: the statement has succeeded
+            self._blocks.rollback_only_cause = self._blocks.rollback_only_cause or translated
         self.end_statement(None)  # an error of Python's was not sent: only what was reported is a failure
         if translated is not None and translated is not error:
             raise translated from error
@@ -126,6 +128,7 @@ class DatabaseUnitOfWork(BlockUnitOfWork):
         session = self._database_transaction.current_session
         is_of_flush = not commits and session is not None and session.sync_session.is_flushing
         if self.in_step or is_of_flush:  # a flush that fails rolls back by itself
+            self._database_transaction.is_committing = commits and self.in_step
             return
         instead = "call uow.commit()" if commits else "leave the block without uow.commit()"
         refusal = UnitOfWorkError(f"The unit of work owns this transaction: {instead}")

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ...domain.errors import (
     ConcurrentUse,
@@ -65,7 +66,13 @@ class BlockUnitOfWork(StatementGuard):
             exit_.block = block
         return self
 
-    __aexit__ = BlockExits()
+    if TYPE_CHECKING:  # a type checker takes no descriptor for the port's method
+
+        async def __aexit__(
+            self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> None: ...
+    else:
+        __aexit__ = BlockExits()
 
     def reading(self, *, snapshot: bool = False) -> AbstractAsyncContextManager[Self]:
         return InnerBlock(self, BlockKind.READING, snapshot=snapshot)

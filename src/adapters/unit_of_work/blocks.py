@@ -2,12 +2,11 @@
 
 import asyncio
 import weakref
-from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import TracebackType
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeVar
 
 from ...domain.errors import ConcurrentUse, NotInTransaction, TransactionAborted
 from . import open_blocks
@@ -204,12 +203,6 @@ class BlockExits:
     Python reads `__aexit__` once for each `async with`, before it calls `__aenter__` (The Python Language Reference,
     8.9.3), which then tells the exit its block.
     """
-
-    @overload
-    def __get__(self, unit: None, owner: type) -> Callable[..., Coroutine[Any, Any, None]]: ...
-
-    @overload
-    def __get__(self, unit: _Unit, owner: type | None = None) -> BlockExit: ...
 
     def __get__(self, unit: _Unit | None, owner: type | None = None) -> Any:
         if unit is None:

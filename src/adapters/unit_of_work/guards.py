@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 P = ParamSpec("P")
-Result = TypeVar("Result")
+# Not a coroutine of any result: pyright infers a `CoroutineType` for `async def`, and that is what the ports have.
+Running = TypeVar("Running", bound=Coroutine[Any, Any, Any])
 
 
 class Guard(Protocol):
@@ -24,29 +25,29 @@ class Guarded(Protocol):
 
 
 Repository = TypeVar("Repository", bound=Guarded)
-Method = Callable[Concatenate[Repository, P], Coroutine[Any, Any, Result]]
+Method = Callable[Concatenate[Repository, P], Running]
 
 
-def reads(method: Method[Repository, P, Result]) -> Method[Repository, P, Result]:
+def reads(method: Method[Repository, P, Running]) -> Method[Repository, P, Running]:
     """Marks a method of a repository that writes nothing. With `for_update` or `for_change` it locks what it reads."""
     return _guarded(method)
 
 
-def locks(method: Method[Repository, P, Result]) -> Method[Repository, P, Result]:
+def locks(method: Method[Repository, P, Running]) -> Method[Repository, P, Running]:
     """Marks a method of a repository that writes nothing, and always locks what it reads."""
     return _guarded(method, locks=True)
 
 
-def writes(method: Method[Repository, P, Result]) -> Method[Repository, P, Result]:
+def writes(method: Method[Repository, P, Running]) -> Method[Repository, P, Running]:
     """Marks a method of a repository that writes."""
     return _guarded(method, writes=True)
 
 
 def _guarded(
-    method: Method[Repository, P, Result], *, writes: bool = False, locks: bool = False
-) -> Method[Repository, P, Result]:
+    method: Method[Repository, P, Running], *, writes: bool = False, locks: bool = False
+) -> Method[Repository, P, Running]:
     @wraps(method)
-    async def guarded(self: Repository, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+    async def guarded(self: Repository, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         unit = self.unit
         locking = locks or bool(kwargs and (kwargs.get("for_update") or kwargs.get("for_change")))
         unit.begin_statement(writes=writes, locks=locking)
@@ -59,4 +60,4 @@ def _guarded(
         return result
 
     guarded.__dict__.update(writes=writes, locks=locks)  # for those who ask how a method is marked
-    return guarded
+    return cast("Method[Repository, P, Running]", guarded)

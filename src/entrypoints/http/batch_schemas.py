@@ -1,6 +1,6 @@
 """The request body of `/items/batch`, and its answer."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, LiteralString
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -121,7 +121,7 @@ def _validated_operation(value: object) -> _Operation:
     return _KINDS[op].model_validate(value)
 
 
-def _single_fault(path: tuple[str, ...], code: str, detail: str) -> ValidationError:
+def _single_fault(path: tuple[str, ...], code: LiteralString, detail: str) -> ValidationError:
     return ValidationError.from_exception_data("operation", [_fault(path, code, detail)], hide_input=True)
 
 
@@ -130,7 +130,7 @@ def _at(index: int, error: Any) -> InitErrorDetails:
     return _fault((index, *error["loc"]), error["type"], error["msg"], below)
 
 
-def _fault(path: tuple[str | int, ...], code: str, detail: str, below: Any = ()) -> InitErrorDetails:
+def _fault(path: tuple[str | int, ...], code: LiteralString, detail: str, below: Any = ()) -> InitErrorDetails:
     return {
         "type": PydanticCustomError(code, "{detail}", {"detail": detail, "below": below}),
         "loc": path,

@@ -6,6 +6,7 @@ from collections.abc import Sized
 from contextvars import copy_context
 from http import HTTPStatus
 from ipaddress import IPv6Address
+from typing import Any
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -28,6 +29,7 @@ class ProblemProtocol(TimedProtocol):
     which host it goes. And a client by IPv4 has an IPv4 address, whatever the socket is.
     """
 
+    parser: Any  # None after the connection is lost, when nothing calls it any more
     _fault = ("bad_request", "These bytes are not an HTTP request")
     _steps = 0  # heads that have been read, and pieces of bodies
     _told = 0  # bytes of the head, and of the trailer, that the parser has told of

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ...domain.errors import ConcurrentUse, NotInTransaction
+from ...domain.users import User
 from ...service_layer.unit_of_work import UnitOfWork
 from ..given import Store
 from .setting import Setting
@@ -19,12 +20,13 @@ class LateTasks(Setting):
         self, store: Store, in_use: Callable[[], int]
     ) -> None:
         uow = store.unit_of_work()
+        late_tasks: list[asyncio.Task[User]] = []
         with pytest.raises(ConcurrentUse):
             async with uow:
                 await add(uow, "ada")
-                late_task = asyncio.create_task(add(uow, "bob"))
-                await has_begun(late_task)
-        await late_task
+                late_tasks.append(asyncio.create_task(add(uow, "bob")))
+                await has_begun(late_tasks[0])
+        await late_tasks[0]
         assert not uow.is_open
         assert in_use() == 0
         for _ in range(3):
@@ -35,11 +37,12 @@ class LateTasks(Setting):
         self, store: Store, in_use: Callable[[], int]
     ) -> None:
         uow = store.unit_of_work()
+        late_tasks: list[asyncio.Task[bool]] = []
         with pytest.raises(ConcurrentUse):
             async with uow.reading():
-                late_task = asyncio.create_task(uow.users.is_empty())
-                await has_begun(late_task)
-        assert await late_task
+                late_tasks.append(asyncio.create_task(uow.users.is_empty()))
+                await has_begun(late_tasks[0])
+        assert await late_tasks[0]
         assert in_use() == 0
 
     @pytest.mark.promise(7)
@@ -47,13 +50,14 @@ class LateTasks(Setting):
         self, store: Store, in_use: Callable[[], int]
     ) -> None:
         error = ValueError("of the caller")
+        late_tasks: list[asyncio.Task[User]] = []
         with pytest.raises(ValueError, match="of the caller") as caught:
             async with store.unit_of_work() as uow:
-                late_task = asyncio.create_task(add(uow, "bob"))
-                await has_begun(late_task)
+                late_tasks.append(asyncio.create_task(add(uow, "bob")))
+                await has_begun(late_tasks[0])
                 raise error
         assert caught.value is error
-        await late_task
+        await late_tasks[0]
         assert in_use() == 0
         assert await names(store) == set()
 
@@ -66,11 +70,12 @@ class LateTasks(Setting):
             raise ValueError("of the sibling")
 
         for _ in range(3):
+            late_tasks: list[asyncio.Task[User]] = []
             with pytest.raises(ValueError, match="of the sibling"):
                 async with store.unit_of_work() as uow:
-                    late_task = asyncio.create_task(add(uow, "bob"))
-                    await asyncio.gather(late_task, failing())
-            await asyncio.wait([late_task])
+                    late_tasks.append(asyncio.create_task(add(uow, "bob")))
+                    await asyncio.gather(late_tasks[0], failing())
+            await asyncio.wait(late_tasks)
             assert in_use() == 0
         assert await names(store) == set()
 
@@ -150,15 +155,16 @@ class LateTasks(Setting):
                 await go_on.wait()
 
         uow = store.unit_of_work()
+        tasks: list[asyncio.Task[None]] = []
         with pytest.raises(ConcurrentUse):
             async with uow:
-                task = asyncio.create_task(inner(uow))
+                tasks.append(asyncio.create_task(inner(uow)))
                 await entered.wait()
         assert in_use() == 0
         assert not uow.is_open
         go_on.set()
         with pytest.raises(ConcurrentUse):
-            await task
+            await tasks[0]
         assert await names(store) == set()
 
     @pytest.mark.promise(7)

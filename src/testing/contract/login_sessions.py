@@ -78,6 +78,7 @@ class LoginSessions(Setting):
             ):
                 found = await uow.login_sessions.find(token)
                 assert found == PresentedToken(kind, expires_at, 1, session.id, 1, NOON, ada.id, Role.ADMIN, True)
+                assert found is not None
                 assert isinstance(found.role, Role)
                 assert isinstance(found.kind, TokenKind)
 

@@ -41,6 +41,7 @@ class Repositories(Setting):
                 *await uow.users.page(limit=1),
             ):
                 assert found == ada
+                assert found is not None
                 assert isinstance(found.role, Role)
 
     async def test_every_field_of_a_user_can_be_changed(self, store: Store) -> None:

@@ -1,12 +1,11 @@
 """What the author of an adapter tells the suite about it."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from ...service_layer import retry
-from ..given import Store
 
 
 class LoseCommit(Protocol):
@@ -16,7 +15,10 @@ class LoseCommit(Protocol):
 
 
 class Setting:
-    """Beside these a fixture `store` is needed: empty, of the test alone, with a method `unit_of_work()`."""
+    """Beside these a fixture `store` is needed: empty, of the test alone, with a method `unit_of_work()`.
+
+    Where an override takes the store it is `Any` here, because it asks the author's own class.
+    """
 
     @pytest.fixture(autouse=True)
     def _unhurried(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +26,7 @@ class Setting:
         monkeypatch.setattr(retry, "LONGEST_TIME", 3600.0)
 
     @pytest.fixture
-    def in_use(self, store: Store) -> Callable[[], int]:
+    def in_use(self, store: Any) -> Callable[[], int]:
         """Override it: how many connections of the store are in use, so that leaks are noticed."""
         return lambda: 0
 
@@ -45,6 +47,6 @@ class Setting:
             pytest.skip("the store has a single connection: nobody reads beside a writer")
 
     @pytest.fixture
-    def lose_next_commit(self, store: Store) -> LoseCommit:
+    def lose_next_commit(self, store: Any) -> LoseCommit:
         """Override it, unless the store has `fail_next_commit` as `MemoryDatabase` has."""
         return pytest.fail("Override the fixture `lose_next_commit`", pytrace=False)

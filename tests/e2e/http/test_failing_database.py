@@ -5,6 +5,7 @@ import sqlite3
 from typing import Any
 
 import pytest
+from steward.adapters.unit_of_work.transaction import TransactionMode
 
 from tests.support.http import problem_of, serving
 
@@ -86,9 +87,10 @@ async def test_a_bug_in_sqlite_is_an_internal_error_and_nothing_is_stored(sqlite
 async def test_a_full_disk_under_sqlite_is_storage_full(sqlite_url: str) -> None:
     async with serving(sqlite_url) as api:
         ada = await api.user()
-        async with api.database.session() as session:  # the one writing connection of a SQLite file
-            pages = (await (await session.connection()).exec_driver_sql("PRAGMA page_count")).scalar_one()
-            await (await session.connection()).exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        # The one writing connection of a SQLite file. What a session sets on it would be gone.
+        async with api.database.engines.engine(TransactionMode.WRITING).connect() as connection:
+            pages = (await connection.exec_driver_sql("PRAGMA page_count")).scalar_one()
+            await connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         big = {"owner_id": ada["id"], "name": "Box", "description": "x" * 10_000}
         assert problem_of(await api.client.post("/items", json=big)) == (507, "storage_full")
         assert (await api.client.get("/items")).json()["data"] == []

@@ -13,6 +13,7 @@ import pytest_asyncio
 from steward.adapters.database.database import Database
 from steward.adapters.database.express import inline_reads
 from steward.adapters.database.express.inline_reads import LONGEST
+from steward.adapters.database.express.lane import Lane
 from steward.adapters.database.operations import schema
 from steward.domain.actors import Actor
 from steward.domain.errors import DatabaseUnavailable
@@ -27,7 +28,7 @@ pytestmark = EXPRESS
 
 
 def inline_of(database: Database) -> inline_reads.InlineReads:
-    assert database.lane is not None
+    assert isinstance(database.lane, Lane)
     assert database.lane.inline is not None
     return database.lane.inline
 

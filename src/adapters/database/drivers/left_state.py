@@ -20,7 +20,7 @@ _LEFT_STATE = "steward_left_state"  # in the `info` of a connection
 _BEGINNINGS = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|VALUES|CREATE|ALTER|DROP|SAVEPOINT|RELEASE|ROLLBACK)\b", re.IGNORECASE
 )
-_TEMPORARY = re.compile(r"\bTEMP(ORARY)?\b|\bpg_temp", re.IGNORECASE)
+_TEMPORARY = re.compile(r"\bTEMP(ORARY)?\b|\bpg_temp|\bpg_settings\b", re.IGNORECASE)
 _COMMENT = re.compile(r"--|/\*")  # a call could hide behind one
 # A name before a parenthesis that is no table and no alias.
 _CALL = re.compile(r'(?<!\bINTO )(?<!\bAS )(?<![.\w"])([\w."]+)\s*\(', re.IGNORECASE)

@@ -55,6 +55,7 @@ def connection_class(
 
         _is_closing_apart = False
         may_write = False
+        _protocol: Any  # None in the eyes of a type checker, because asyncpg makes it so in the end
 
         async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
             if query.startswith("BEGIN"):
@@ -78,20 +79,24 @@ def connection_class(
             return status
 
         async def _commit(self, query: str) -> str:
-            """Raises an `InterfaceError` whenever it is certain that the server has not carried COMMIT out."""
-            sent = self._protocol.queries_count
+            """Raises an `InterfaceError` if the connection was certainly lost before COMMIT, and 25P02 if the server
+            has answered with ROLLBACK, as it does after a failed statement."""
+            protocol = self._protocol  # None once the connection has been aborted
+            sent = protocol.queries_count if protocol is not None else 0
             try:
                 status: str = await super().execute(query)
             except asyncpg.InternalClientError as error:
                 # A server's farewell has come before, and asyncpg cannot begin a query after it. It counts those that
                 # it has sent.
-                if self._protocol.queries_count == sent:
+                if protocol is None or protocol.queries_count == sent:
                     raise asyncpg.InterfaceError("the server had ended the connection before COMMIT") from error
                 raise
             except asyncpg.ConnectionDoesNotExistError as error:
                 if isinstance(error.__cause__, asyncpg.IdleInTransactionSessionTimeoutError):
                     raise asyncpg.InterfaceError("the server had rolled back before COMMIT") from error
                 raise
+            if status != "COMMIT":
+                raise asyncpg.InFailedSQLTransactionError("the server has answered COMMIT with ROLLBACK")
             return status
 
         async def synchronize(self) -> bool:

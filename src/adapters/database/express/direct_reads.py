@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import asyncpg
 from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -36,13 +35,13 @@ class DirectReads:
         for attempt in range(READ_ATTEMPTS):
             try:
                 records = await driver.fetch(direct.sql, *direct.arguments(parameters))
-                break
             except BaseException as error:
                 if is_refused_read(error) and attempt < READ_ATTEMPTS - 1:
                     continue
                 await self._repair(driver, error)
                 raise
-        return Rows(direct.rows(records), direct.names)
+            return Rows(direct.rows(records), direct.names)
+        raise AssertionError("unreachable")
 
     @property
     def needs_connection(self) -> bool:
@@ -65,7 +64,7 @@ class DirectReads:
         """A connection to PostgreSQL that was cancelled is in the middle of a statement; with one that is lost all that
         are as old are lost; one whose arguments could not be sent has to be synchronized."""
         connection = self._connection
-        if connection is None or not isinstance(driver, asyncpg.Connection):
+        if connection is None or not hasattr(driver, "synchronize"):
             return  # SQLite's has run the statement to its end, or is closed
         if is_lost(error) or driver.is_closed():
             self._engine().pool._invalidate(connection, error)  # noqa: SLF001 - as SQLAlchemy does

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from sqlalchemy import Connection, Executable, Table
+from sqlalchemy import Connection, Executable
 from sqlalchemy.engine import Dialect, IteratorResult, Result
 from sqlalchemy.engine.result import SimpleResultMetaData
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from .short_writes import finds_rows_by_key
 
 _STATEMENTS = 2_000
 
@@ -35,8 +37,10 @@ class DirectStatement:
         self.sql = str(compiled)
         self.names = list(columns.keys())
         self.writes = compiled.isinsert or compiled.isupdate or compiled.isdelete
-        # One row by its key may take any number of others with it.
-        self.cascades = compiled.isdelete and _is_cascaded_from(statement.table)  # type: ignore[attr-defined]
+        if self.writes:
+            self.finds_rows_by_key = finds_rows_by_key(statement, self.sql)
+            self.table: str = statement.table.name.lower()  # type: ignore[attr-defined]
+            self.deletes = compiled.isdelete or "OR REPLACE" in self.sql
         binds = [(name, compiled.binds[name]) for name in compiled.positiontup or ()]
         # Those that are not given with each execution stand in the statement.
         self._parameters = [(name, bind.required, bind.effective_value) for name, bind in binds]
@@ -62,11 +66,6 @@ class DirectStatement:
             for row in rows:
                 row[place] = convert(row[place])
         return rows
-
-
-def _is_cascaded_from(table: Table) -> bool:
-    others = table.metadata.tables.values()
-    return any(key.ondelete and key.column.table is table for other in others for key in other.foreign_keys)
 
 
 def _converts(of_each: Sequence[Convert | None]) -> list[tuple[int, Convert]]:

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ..drivers.sqlite_file import DatabaseFile
 from .direct_statements import DirectStatement, DirectStatements
 from .inline_reads import Limited
+from .short_writes import WrittenTables, is_little
+from .statement_log import StatementLog
 from .warm_pool import driver_of
 
 
@@ -40,12 +42,13 @@ class Direct:
     """What goes straight to the driver.
 
     `takeover_engine` takes over a transaction which has begun so, and does not begin it again; it is None where
-    SQLAlchemy begins them all.
+    SQLAlchemy begins them all. All of it is logged as SQLAlchemy logs statements.
     """
 
     statements: DirectStatements
     transactions: DirectTransactions
     takeover_engine: AsyncEngine | None
+    log: StatementLog
 
 
 class PostgresTransactions:
@@ -75,12 +78,16 @@ class PostgresTransactions:
 
 
 class SqliteTransactions:
-    """BEGIN, and what touches rows by their keys, on the thread of the event loop (ADR 0027); COMMIT, which waits for
-    the disk, and what takes its time, by the connection's own thread."""
+    """BEGIN, small reads, and writes that take a bounded time, on the thread of the event loop (ADR 0027, 0032).
+
+    COMMIT, which waits for the disk, and all other statements run on the connection's own thread, where a cancellation
+    interrupts them.
+    """
 
     def __init__(self, file: DatabaseFile) -> None:
         self._file = file
         self._limited = Limited()
+        self._tables = WrittenTables()
         # The one writer, which has no lock to wait for any more; weak, so that one that is lost can be collected.
         self._begun: weakref.ref[PoolProxiedConnection] | None = None
 
@@ -94,6 +101,7 @@ class SqliteTransactions:
         connection.execute("PRAGMA busy_timeout = 0").close()
         try:
             connection.execute("BEGIN IMMEDIATE").close()
+            self._tables.look_up(connection)
             self._begun = weakref.ref(pooled)
         except sqlite3.Error:  # another process writes, or worse: the thread waits, and says what it is
             return False
@@ -110,10 +118,18 @@ class SqliteTransactions:
     ) -> Sequence[Sequence[Any]]:
         driver = driver_of(pooled)
         arguments = statement.arguments(parameters)
-        if statement.cascades or self._begun is None or pooled is not self._begun():
-            return await driver.fetch(statement.sql, *arguments)  # type: ignore[no-any-return]
-        rows = await self._limited.fetch(driver._conn, statement.sql, arguments, writes=statement.writes)  # noqa: SLF001
+        rows = None
+        has_begun = self._begun is not None and pooled is self._begun()
+        if has_begun and (not statement.writes or self._is_short(statement, arguments)):
+            rows = await self._limited.fetch(driver._conn, statement.sql, arguments, writes=statement.writes)  # noqa: SLF001
         return await driver.fetch(statement.sql, *arguments) if rows is None else rows
+
+    def _is_short(self, write: DirectStatement, arguments: Sequence[Any]) -> bool:
+        return (
+            write.finds_rows_by_key
+            and self._tables.are_alone(write.table, deletes=write.deletes)
+            and is_little(arguments)
+        )
 
     async def commit(self, pooled: PoolProxiedConnection) -> None:
         driver = driver_of(pooled)

@@ -39,6 +39,7 @@ class ExpressTransaction(SessionTransaction):
         self._reads = reads
         self._held = HeldConnection(direct)
         self._is_on_lane = False
+        self._is_logged = False
 
     @property
     def session(self) -> GuardedSession:
@@ -57,6 +58,9 @@ class ExpressTransaction(SessionTransaction):
                     return
             except Exception as error:
                 raise_translated(error)
+        self._is_logged = self._direct.log.is_on()
+        if self._is_logged and mode is TransactionMode.WRITING:
+            self._direct.log.note("BEGIN (express lane)")
         self._mode = mode
         self._held.listener = self.owner
         self._is_on_lane = True
@@ -75,6 +79,8 @@ class ExpressTransaction(SessionTransaction):
                 if is_reading and self._reads.needs_connection:
                     await self._reads.connect()
                 if (direct := self._direct.statements(statement)).takes(parameters):
+                    if self._is_logged:
+                        self._direct.log.statement(direct, parameters)
                     return await (self._reads if is_reading else self._held).fetch(direct, parameters)
             except Exception as error:
                 self._leave_lane()
@@ -88,6 +94,8 @@ class ExpressTransaction(SessionTransaction):
             await super().commit()
             return
         self.in_step = True
+        if self._is_logged:
+            self._direct.log.note("COMMIT")
         try:
             await self._held.commit()
         except Exception as error:

@@ -64,6 +64,9 @@ class HeldConnection:
         """Inside a greenlet of SQLAlchemy's, which learns that the transaction has begun; the database does not."""
         if self._connection is None:
             assert self._direct.takeover_engine is not None
+            self._direct.log.note(
+                "leaves the express lane: SQLAlchemy goes on with the transaction, and calls that BEGIN"
+            )
             self._connection = Connection(self._direct.takeover_engine.sync_engine, self._connection_of_pool)
             self._connection.execution_options(**{LISTENER: self.listener})
             self._pooled = None

@@ -29,24 +29,26 @@ class Limited:
     ) -> list[Any] | None:
         """All rows, or None if a thread has to read them; nothing has happened then. Raises `sqlite3.Error`.
 
-        What writes is not given up: SQLite would roll the whole transaction back.
+        What writes is not given up: SQLite would roll the whole transaction back. Its bound is known (`short_writes`);
+        one that takes longer all the same is left to a thread from then on.
         """
         await asyncio.sleep(0)  # others have their turn, and the task can be cancelled
-        if writes:
-            return _fetched(connection, sql, arguments)
         if self._is_slow(sql):
             return None
         used = time.thread_time()
         self._ends_at = time.perf_counter() + LONGEST
+        if writes:
+            rows = _fetched(connection, sql, arguments)
+            if self._is_over():
+                self._remember_slow(sql, used)
+            return rows
         connection.set_progress_handler(self._is_over, _LOOK_EVERY)
         try:
             return _fetched(connection, sql, arguments)
         except sqlite3.OperationalError as error:
             if getattr(error, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
                 raise
-            # On a busy machine any statement can be interrupted for longer than that, and is as short as ever.
-            is_long = time.thread_time() - used >= LONGEST / 2
-            self._remember_slow(sql, _PAUSE if is_long else _SHORT_PAUSE)
+            self._remember_slow(sql, used)
             return None
         finally:
             connection.set_progress_handler(None, 0)
@@ -60,10 +62,12 @@ class Limited:
             self._slow[sql] = left - 1
         return left > 0
 
-    def _remember_slow(self, sql: str, pause: int) -> None:
+    def _remember_slow(self, sql: str, used: float) -> None:
+        # On a busy machine any statement can be interrupted for longer than that, and is as short as ever.
+        is_long = time.thread_time() - used >= LONGEST / 2
         if len(self._slow) >= _SLOW:
             self._slow.clear()
-        self._slow[sql] = pause
+        self._slow[sql] = _PAUSE if is_long else _SHORT_PAUSE
 
 
 def _fetched(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> list[Any]:

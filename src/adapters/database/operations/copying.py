@@ -175,7 +175,7 @@ async def _write(
         await target.copy_records_to_table(table.name, records=rows(), columns=table.columns)
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
         # Not its detail, nor the rest of its context, which show what is in the row.
-        line = re.search(r"^COPY \w+, line (\d+)", error.context or "", re.MULTILINE)
+        line = re.search(r"^COPY \w+, line (\d+)", getattr(error, "context", None) or "", re.MULTILINE)
         where = f"{table.row_at(source, int(line[1]))} is" if line else f"{table.name}: a row is"
         raise StorageError(f"{where} refused by PostgreSQL: {str(error).splitlines()[0]}") from error
     return read.sum()

@@ -105,7 +105,8 @@ class StoredTable:
         where = self._called(row[self._key_at])
         for name, form, value in zip(self.columns, self._forms, row, strict=True):
             try:
-                value is None or form(value)
+                if value is not None:
+                    form(value)
             except ValueError as error:
                 return f"{where} has a {name} that PostgreSQL cannot hold: {error}"
         raise AssertionError(where)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, BigInteger, Select, any_, bindparam, delete, insert, select, update
+from sqlalchemy import ARRAY, BigInteger, Executable, any_, bindparam, delete, insert, select, update
 
 from ....domain.errors import Conflict, ItemNotFound, UnknownOwner, UnknownRecipient, VersionMismatch
 from ....domain.filters import EVERY_ITEM, ItemFilter, search_text
@@ -188,7 +188,7 @@ class DatabaseItems:
         item = self._transaction.read(Item(*columns))
         return OwnedItem(item, Owner(item.owner_id, username))
 
-    async def _one(self, statement: Select[Any], item_id: ItemId) -> Any:
+    async def _one(self, statement: Executable, item_id: ItemId) -> Any:
         row = None
         if 1 <= item_id <= MAX_ID:
             row = (await self._transaction.execute(statement, {"id": item_id})).one_or_none()

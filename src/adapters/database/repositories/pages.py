@@ -44,7 +44,7 @@ class Pages:
 
     def __init__(
         self,
-        rows: Select[Any],
+        rows: Select[*tuple[Any, ...]],
         table: Table,
         filters: Mapping[str, ColumnElement[bool]],
         *,
@@ -83,7 +83,7 @@ class Pages:
         rows = self._rows.where(*self._conditions(given))
         columns = [self._table.c[key.field] for key in sort.keys]
         if met is None:
-            page: Select[Any] | CompoundSelect[Any] = rows
+            page: Select[*tuple[Any, ...]] | CompoundSelect[Any] = rows
         elif dialect == "sqlite" and len(columns) == 2 and _is_one_way(sort.keys):
             beyond, equal = _parts_after(columns, sort.keys)
             page = union_all(rows.where(*beyond), self._rows.where(*self._conditions(given - met), *equal))

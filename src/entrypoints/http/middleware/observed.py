@@ -91,9 +91,9 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        watch = _Watch(scope, receive, send)
         self._observers.in_progress += 1
         try:
-            watch = _Watch(scope, receive, send)
             await self._app(scope, watch.receive, watch.send)
         except asyncio.CancelledError:
             watch.was_cancelled = True

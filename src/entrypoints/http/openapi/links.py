@@ -7,8 +7,12 @@ from typing import Any
 
 _THE_ITEM = {"item_id": "$response.body#/id"}
 _THE_USER = {"user_id": "$response.body#/id"}
-_ON_AN_ITEM = dict.fromkeys(("get_item", "update_item", "delete_item", "transfer_item"), _THE_ITEM)
-_ON_A_USER = dict.fromkeys(("get_user", "update_user", "delete_user", "list_items_of_user"), _THE_USER)
+_ON_AN_ITEM: dict[str, dict[str, str]] = dict.fromkeys(
+    ("get_item", "update_item", "delete_item", "transfer_item"), _THE_ITEM
+)
+_ON_A_USER: dict[str, dict[str, str]] = dict.fromkeys(
+    ("get_user", "update_user", "delete_user", "list_items_of_user"), _THE_USER
+)
 _ITS_OWNER = {"get_user": {"user_id": "$response.body#/owner_id"}}
 
 # By operation: those that may come next, each with its parameters.

@@ -27,7 +27,7 @@ def rule(check: Callable[[Any], Any]) -> AfterValidator:
         except InvalidValue as error:
             # pydantic knows the way to the field; what lies below it is told on the side.
             raise PydanticCustomError(
-                error.rule,
+                error.rule,  # pyright: ignore[reportArgumentType] - literals all of them, as pydantic wants it
                 "{detail}",
                 {"detail": str(error), "below": error.path[1:]},
             ) from None

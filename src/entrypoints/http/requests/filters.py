@@ -44,10 +44,9 @@ def _no_time() -> PydanticCustomError:
     return PydanticCustomError("datetime_parsing", "A time is written as in RFC 3339, such as 2026-11-22T01:18:00Z")
 
 
-def _sort(fields: Mapping[str, type]) -> Any:
+def _by(fields: Mapping[str, type]) -> tuple[Any, ...]:
     names = "|".join(fields)
-    return Annotated[
-        str,
+    return (
         # As the domain writes it, so that a cursor is good for every way to say the same.
         rule(lambda text: str(Sort.of(text, fields=fields))),
         Field(json_schema_extra={"pattern": f"^-?({names})(,-?({names}))*$"}),
@@ -55,11 +54,11 @@ def _sort(fields: Mapping[str, type]) -> Any:
             description=f"By {', '.join(fields)}: one or several, separated by commas, each once; `-` before one for "
             "descending. Ties are broken by the id"
         ),
-    ]
+    )
 
 
-ItemSort = _sort(ITEM_SORT_FIELDS)
-UserSort = _sort(USER_SORT_FIELDS)
+ItemSort = Annotated[str, *_by(ITEM_SORT_FIELDS)]
+UserSort = Annotated[str, *_by(USER_SORT_FIELDS)]
 
 _Search = Annotated[str, rule(check_search), Field(json_schema_extra={"maxLength": 200})]
 _Time = Annotated[datetime, BeforeValidator(_parse_time), rule(lambda time: check_time("time", time))]

@@ -52,7 +52,7 @@ async def test_an_example_of_the_unit_of_work_is_true_on_every_backend(
 ) -> None:
     example = examples("unit-of-work.md")[number]
     if "uow.session" in example and isinstance(store, MemoryDatabase):
-        return  # a database has it
+        pytest.skip("uow.session is of databases")
     code = compile(
         example,
         f"unit-of-work.md, example {number}",

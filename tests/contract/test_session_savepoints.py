@@ -1,10 +1,12 @@
 """`uow.session` in savepoints, which confine failures."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 from steward.adapters.database.database import Database
 from steward.domain.errors import NotInTransaction, TransactionAborted, UsernameTaken
 from steward.testing.contract.steps import add, names, register
@@ -58,43 +60,31 @@ async def test_a_failing_flush_is_confined_by_a_savepoint(mapped: Database, save
     assert await tags(mapped) == {"taken", "before", "after"}
 
 
+async def add_object(session: AsyncSession) -> None:
+    """What is pending is flushed when the savepoint is left."""
+    session.add(Tag(name="taken"))
+
+
+async def execute(session: AsyncSession) -> None:
+    await session.execute(insert(Tag).values(name="taken"))
+
+
+async def execute_on_connection(session: AsyncSession) -> None:
+    await (await session.connection()).execute(insert(Tag).values(name="taken"))
+
+
 @SAVEPOINT
+@pytest.mark.parametrize("fail", [add_object, execute, execute_on_connection])
 @pytest.mark.promise(4)
-async def test_a_failing_statement_is_confined_by_a_savepoint(mapped: Database, savepoint: Any) -> None:
+async def test_a_failing_statement_is_confined_by_a_savepoint(
+    mapped: Database, savepoint: Any, fail: Callable[[AsyncSession], Awaitable[None]]
+) -> None:
     await given_tag(mapped, "taken")
     async with mapped.unit_of_work() as uow:
         uow.session.add(Tag(name="before"))
         with pytest.raises(IntegrityError):
             async with savepoint(uow):
-                await uow.session.execute(insert(Tag).values(name="taken"))
-        uow.session.add(Tag(name="after"))
-        await uow.commit()
-    assert await tags(mapped) == {"taken", "before", "after"}
-
-
-@SAVEPOINT
-@pytest.mark.promise(4)
-async def test_a_failure_on_the_raw_connection_is_confined_by_a_savepoint(mapped: Database, savepoint: Any) -> None:
-    await given_tag(mapped, "taken")
-    async with mapped.unit_of_work() as uow:
-        uow.session.add(Tag(name="before"))
-        with pytest.raises(IntegrityError):
-            async with savepoint(uow):
-                await (await uow.session.connection()).execute(insert(Tag).values(name="taken"))
-        uow.session.add(Tag(name="after"))
-        await uow.commit()
-    assert await tags(mapped) == {"taken", "before", "after"}
-
-
-@SAVEPOINT
-@pytest.mark.promise(4)
-async def test_a_flush_that_fails_when_the_savepoint_is_left_is_confined(mapped: Database, savepoint: Any) -> None:
-    await given_tag(mapped, "taken")
-    async with mapped.unit_of_work() as uow:
-        uow.session.add(Tag(name="before"))
-        with pytest.raises(IntegrityError):
-            async with savepoint(uow):
-                uow.session.add(Tag(name="taken"))
+                await fail(uow.session)
         uow.session.add(Tag(name="after"))
         await uow.commit()
     assert await tags(mapped) == {"taken", "before", "after"}

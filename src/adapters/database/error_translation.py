@@ -141,7 +141,7 @@ _unavailable = _as(DatabaseUnavailable, "The database is not available")
 _is_busy = _as(ConcurrentUse, "Another task was reading from this transaction: nothing is committed")
 _not_sent = _as(DatabaseUnavailable, "The connection was lost before COMMIT: nothing was stored")
 
-# PostgreSQL, by SQLSTATE (appendix A of its manual). The server has answered, whatever becomes of the connection:
+# PostgreSQL, by SQLSTATE (appendix A of its manual). The server has answered, also if the connection is lost after it:
 _ANSWERS: dict[str, _Meaning] = {
     "40001": _as(Conflict),
     "40P01": _as(Conflict),
@@ -226,7 +226,7 @@ def _old_schema(failure: _Failure) -> StewardError | None:
     return _schema_out_of_date(failure) if is_old else None
 
 
-_damaged = _as(DatabaseUnavailable, "The database file is damaged: whoever runs this server has to restore a backup")
+_damaged = _as(DatabaseUnavailable, "The database file is damaged: the operator has to restore a backup")
 
 # SQLite, by the beginning of the name of its extended result code; the first that fits counts.
 _SQLITE: tuple[tuple[str, _Meaning], ...] = (

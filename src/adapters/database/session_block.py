@@ -80,7 +80,7 @@ async def _roll_back(session: OneTaskSession) -> None:
             break
         else:
             return
-    await AsyncSession.invalidate(session)  # also if somebody is inside again: not to be refused here
+    await AsyncSession.invalidate(session)  # past the guard: a task that is inside again must not keep it from that
 
 
 async def _until_driver_is_left(session: OneTaskSession) -> bool:

@@ -78,9 +78,7 @@ class SessionTransaction:
             raise_translated(error)
 
     async def commit(self) -> None:
-        if self.is_pending:
-            await self._step(self.session.sync_session.flush)  # what fails here was not COMMIT
-        await self._step(self.session.sync_session.commit)
+        await self._step(self.session.sync_session.commit)  # flushes; `is_committing` tells a failure of COMMIT apart
 
     async def end(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""What becomes of a connection whose statement was cancelled, or that somebody uses behind its session's back."""
+"""Keeps pooled connections clean after a cancelled statement, or a use past the session."""
 
 import asyncio
 from collections.abc import Callable

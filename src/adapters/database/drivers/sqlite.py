@@ -45,7 +45,7 @@ class CancellationSafeConnection(aiosqlite.Connection):
     aiosqlite leaves the call running in its thread and the task goes on: the statement stays open and holds the
     write lock until the garbage collector comes by (aiosqlite issue 259). Here a cancelled statement is interrupted,
     its end awaited, and the cancellation raised after it. SQLite rolls the whole transaction back when a writing
-    statement is interrupted, so whoever is above must not go on: see `pooled_connections`.
+    statement is interrupted, so the transaction must not go on: see `connection_events`.
     """
 
     file: DatabaseFile | None = None  # None in memory
